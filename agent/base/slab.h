@@ -1,0 +1,31 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Objects of one size from one region that is reserved at the start: taking and giving back never
+ * calls malloc, and the region's pages cost memory only once they are used. A full slab refuses and
+ * counts. One thread uses a slab; another may read its counters only through what that thread
+ * publishes.
+ */
+struct slab {
+    void *region;
+    void *free_list;
+    size_t object_size;
+    size_t region_size;
+    uint32_t capacity;
+    uint32_t used;
+    uint32_t touched; /* objects ever handed out: those behind were never written */
+    uint64_t refused;
+};
+
+/* Reserves room for `capacity` objects. Returns 0 or -ENOMEM. */
+int slab_init(struct slab *slab, size_t object_size, uint32_t capacity);
+void slab_fini(struct slab *slab);
+
+/* An object with undefined content, or NULL (counted in `refused`) when all are in use. */
+void *slab_take(struct slab *slab);
+
+/* Gives back what slab_take returned; NULL is fine. */
+void slab_give(struct slab *slab, void *object);

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "agent/capture/frame.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The live ring of one worker: one libpcap handle on the "any" device (cooked SLL2, TPACKET_V3,
+ * nanoseconds) and one rtnetlink socket. See live.c for which interfaces count and why no first
+ * packet of a new one is lost.
+ */
+struct live;
+
+enum live_vantage { LIVE_VANTAGE_AUTO, LIVE_VANTAGE_NODE, LIVE_VANTAGE_POD };
+
+struct live_options {
+    const char *const *interfaces; /* names and globs; none: every pod link */
+    size_t interface_count;
+    enum live_vantage vantage;
+    const char *filter; /* pcap-filter(7) expression, "" for none */
+    uint64_t ring_bytes;
+    unsigned block_timeout_ms;
+    int fanout_group; /* -1: alone; else the number that the workers of one agent share */
+};
+
+struct live_callbacks {
+    void *context;
+    frame_callback *frame;
+    /* The interface is gone and every packet of it that was captured has been delivered. */
+    void (*interface_gone)(void *context, uint32_t interface);
+};
+
+struct live_counters {
+    uint64_t packets; /* seen by the kernel filter's socket, dropped ones included */
+    uint64_t dropped;
+};
+
+#define LIVE_ERROR_SIZE 512
+
+/* Opens ring and socket. Returns NULL and one line that names what is missing (the capability, the
+ * interface, what is wrong in the filter). Needs CAP_NET_RAW; nothing after it does. */
+struct live *live_open(const struct live_options *options, const struct live_callbacks *callbacks,
+                       char error_out[static LIVE_ERROR_SIZE]);
+void live_close(struct live *live);
+
+/* Two descriptors for the worker's epoll (level-triggered, EPOLLIN): the ring's, and one for
+ * everything else that live needs to be woken for. */
+int live_ring_fd(const struct live *live);
+int live_control_fd(const struct live *live);
+
+/* After either is readable: delivers what is there, at most one ring's worth, without blocking.
+ * Returns 0, or -errno when the ring can no longer be read. */
+int live_dispatch(struct live *live);
+
+/* Closes the filter, waits out the block timeout and delivers the rest of the ring. */
+int live_drain(struct live *live);
+
+/* Cumulative; any thread. */
+struct live_counters live_counters(const struct live *live);
+
+/* Number of interfaces that count at the moment; any thread. */
+unsigned live_interface_count(const struct live *live);

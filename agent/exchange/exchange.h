@@ -1,0 +1,118 @@
+#pragma once
+
+#include "agent/base/address.h"
+#include "agent/base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* From which end a connection is seen at its interface: the pod behind it was asked, or it asked. */
+enum exchange_side { EXCHANGE_SERVER, EXCHANGE_CLIENT };
+
+enum exchange_outcome {
+    EXCHANGE_COMPLETE,
+    /* What went wrong between client and server: the error_type of the metrics. */
+    EXCHANGE_CLIENT_CLOSED,      /* the client ended the connection before the answer was whole */
+    EXCHANGE_SERVER_CLOSED,      /* the server ended it without an answer */
+    EXCHANGE_CONNECTION_RESET,   /* the server reset it before the answer was whole */
+    EXCHANGE_TRUNCATED_RESPONSE, /* the server ended it inside the answer's body */
+    EXCHANGE_TIMEOUT,            /* nothing more came until the idle connection expired */
+    EXCHANGE_UNPARSABLE,         /* what came as an answer was not HTTP */
+    /* What the observer missed; never an error of the application. */
+    EXCHANGE_REQUEST_ONLY,
+    EXCHANGE_RESPONSE_ONLY,
+};
+
+/* Why a request or a response stands alone. */
+enum exchange_reason {
+    EXCHANGE_REASON_NONE,
+    EXCHANGE_REASON_CAPTURE_END,
+    EXCHANGE_REASON_GAP,
+    EXCHANGE_REASON_EVICTED,
+    EXCHANGE_REASON_INTERFACE_GONE,
+    EXCHANGE_REASON_MIDSTREAM,
+    EXCHANGE_REASON_UNSOLICITED, /* an answer to nothing, as 408 on an idle connection */
+};
+
+/* A time that is not known. */
+#define EXCHANGE_TIME_UNKNOWN INT64_MIN
+/* A size or a status that is not known. */
+#define EXCHANGE_SIZE_UNKNOWN UINT64_MAX
+#define EXCHANGE_STATUS_UNKNOWN 0
+/* More interim responses than these are counted, their codes are not kept. */
+#define EXCHANGE_INTERIM_MAX 8
+
+/* One connection as the stages behind the pairing see it; lives from its first exchange to its
+ * closing. `slots` belong to the aggregate stage, zero at the start: whatever it wants to find
+ * again without a look-up. */
+struct connection {
+    struct endpoint client;
+    struct endpoint server;
+    uint32_t interface;
+    enum exchange_side side;
+    uint64_t slots[4];
+};
+
+/*
+ * One request and the response that answers it (house rules: docs/architecture.md). Slices are
+ * valid until the callback returns; their bytes are the peer's and may be anything. Absent: data
+ * NULL, EXCHANGE_TIME_UNKNOWN, EXCHANGE_SIZE_UNKNOWN, EXCHANGE_STATUS_UNKNOWN.
+ */
+struct exchange {
+    int64_t start_ns;            /* first byte of the request (of the response in RESPONSE_ONLY) */
+    int64_t request_end_ns;      /* last byte of the request */
+    int64_t response_start_ns;   /* first byte of the final response */
+    int64_t response_end_ns;     /* last byte of it */
+    int64_t connect_server_ns;   /* a duration: SYN to SYN-ACK; with a connection's first exchange */
+    int64_t connect_client_ns;   /* a duration: SYN-ACK to ACK; with the first exchange too */
+    uint64_t request_body_bytes;
+    uint64_t response_body_bytes;
+    struct slice method;
+    struct slice target;         /* as sent; longer ones are cut at the configured bound */
+    struct slice route;          /* low-cardinality template */
+    struct slice host;           /* authority of the target, else the Host field */
+    struct slice user_agent;
+    struct slice trace_id;       /* 16 or 32 lower-case hex digits, from the trace context fields */
+    uint16_t status;
+    uint16_t interim[EXCHANGE_INTERIM_MAX];
+    uint8_t interim_count;
+    uint8_t minor_version;       /* of the request, else of the response */
+    enum exchange_outcome outcome;
+    enum exchange_reason reason;
+    bool ambiguous;
+};
+
+/* What happens to a connection beside its exchanges. */
+enum connection_event_kind {
+    CONNECTION_OPENED,             /* handshake seen, or payload without one; once */
+    CONNECTION_FAILED,             /* a SYN that was refused or never answered */
+    CONNECTION_CONNECT_SERVER_NS,  /* amount: SYN to SYN-ACK */
+    CONNECTION_CONNECT_CLIENT_NS,  /* amount: SYN-ACK to ACK */
+    CONNECTION_RETRANSMITTED,      /* amount: bytes */
+    CONNECTION_CONFLICTING,        /* amount: overlapping bytes that differed */
+    CONNECTION_MISSED,             /* amount: bytes that were on the wire and not captured or read */
+    CONNECTION_BLIND,              /* not HTTP/1.x; `protocol` says what; once */
+    CONNECTION_BLIND_BYTES,        /* amount; with the same `protocol` */
+    CONNECTION_REQUEST_BEGAN,      /* `method`; balanced by one REQUEST_ENDED */
+    CONNECTION_REQUEST_ENDED,      /* `method`; before or with its exchange */
+    CONNECTION_CLOSED,             /* the last event: `slots` may be let go */
+};
+
+struct connection_event {
+    enum connection_event_kind kind;
+    uint64_t amount;
+    const char *protocol; /* "tls", "http2", "http09", "websocket", "connect", "unknown", ... */
+    struct slice method;
+};
+
+/* Where exchanges and connection events go. Called on the worker's thread, in the order of ending. */
+struct exchange_sink {
+    void *context;
+    void (*exchange)(void *context, struct connection *connection, const struct exchange *exchange);
+    void (*event)(void *context, struct connection *connection,
+                  const struct connection_event *event);
+};
+
+/* The names used in JSON and in metrics: "complete", "client_closed", ...; "gap", ... */
+const char *exchange_outcome_name(enum exchange_outcome outcome);
+const char *exchange_reason_name(enum exchange_reason reason);
