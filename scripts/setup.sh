@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# Installs what vethscope needs on Debian and Ubuntu. Elsewhere it looks whether everything is
+# there and, if not, prints the list. Does nothing, fast, when nothing is missing.
+#
+#   scripts/setup.sh build|demo|test      what to prepare for; each includes the one before it
+set -euo pipefail
+
+build_packages=(
+    gcc clang make cmake ninja-build pkg-config
+    libpcap-dev libyaml-dev libmicrohttpd-dev libmnl-dev zlib1g-dev
+    libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libcmocka-dev
+)
+demo_packages=(nginx-light iproute2 python3 util-linux)
+test_packages=(
+    clang-format clang-tidy llvm shellcheck gcovr valgrind
+    curl wrk tcpdump tshark prometheus tmux libcap2-bin git
+)
+
+build_commands=(gcc clang make cmake ninja pkg-config protoc protoc-c)
+demo_commands=(nginx ip python3 setpriv)
+test_commands=(
+    clang-format clang-tidy llvm-symbolizer shellcheck gcovr valgrind
+    curl wrk tcpdump tshark promtool prometheus tmux capsh git
+)
+libraries=(libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
+
+# Daemons that come with the packages; the tests start their own, so these must stay off.
+daemons=(nginx prometheus)
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() {
+    printf 'setup: %s\n' "$*" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "installing packages needs root: run this as root or install sudo"
+    fi
+}
+
+select_lists() {
+    packages=("${build_packages[@]}")
+    commands=("${build_commands[@]}")
+    case "$1" in
+    build) ;;
+    demo)
+        packages+=("${demo_packages[@]}")
+        commands+=("${demo_commands[@]}")
+        ;;
+    test)
+        packages+=("${demo_packages[@]}" "${test_packages[@]}")
+        commands+=("${demo_commands[@]}" "${test_commands[@]}")
+        ;;
+    *) fail "usage: setup.sh build|demo|test" ;;
+    esac
+}
+
+# The sanitizers' and the fuzzer's run-time library carries clang's version in its name.
+clang_runtime_package() {
+    local major
+    if command -v clang >/dev/null; then
+        major=$(clang -dumpversion | cut -d. -f1)
+    else
+        major=$(apt-cache depends clang | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n1)
+    fi
+    [ -n "$major" ] || fail "cannot tell which version of clang the package manager would install"
+    printf 'libclang-rt-%s-dev' "$major"
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing_packages() {
+    local package
+    for package in "${packages[@]}"; do
+        is_installed "$package" || printf '%s\n' "$package"
+    done
+}
+
+# With a policy of 101 the maintainer scripts start no daemon; ours is removed again.
+install_quietly() {
+    local policy=/usr/sbin/policy-rc.d made_policy=no status=0
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+        made_policy=yes
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+        --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" || status=$?
+    [ "$made_policy" = no ] || as_root rm -f "$policy"
+    return "$status"
+}
+
+# Only daemons that this run brought in: whatever the machine ran before is not ours to stop.
+disable_new_daemons() {
+    local daemon
+    command -v systemctl >/dev/null || return 0
+    for daemon in "${daemons[@]}"; do
+        case " $* " in
+        *" $daemon "* | *" $daemon-light "*)
+            as_root systemctl disable --now "$daemon" >/dev/null 2>&1 || true
+            ;;
+        esac
+    done
+}
+
+setup_debian() {
+    local missing runtime=""
+    if command -v clang >/dev/null; then
+        runtime=$(clang_runtime_package)
+        packages+=("$runtime")
+    fi
+    mapfile -t missing < <(missing_packages)
+    if [ "${#missing[@]}" -eq 0 ] && [ -n "$runtime" ]; then
+        return 0
+    fi
+    as_root apt-get update -q -o DPkg::Lock::Timeout=300 ||
+        say "apt-get update failed; trying with the package lists that are there"
+    [ -n "$runtime" ] || missing+=("$(clang_runtime_package)")
+    say "installing ${missing[*]}"
+    install_quietly "${missing[@]}" || fail "apt-get could not install the packages"
+    disable_new_daemons "${missing[@]}"
+}
+
+setup_elsewhere() {
+    local absent=() name
+    for name in "${commands[@]}"; do
+        command -v "$name" >/dev/null || absent+=("$name")
+    done
+    for name in "${libraries[@]}"; do
+        pkg-config --exists "$name" 2>/dev/null || absent+=("$name (headers)")
+    done
+    if [ "${#absent[@]}" -gt 0 ]; then
+        {
+            echo "setup: this is not Debian or Ubuntu; please install what is missing:"
+            printf '  %s\n' "${absent[@]}"
+            echo "On Debian these come from the packages:"
+            printf '  %s\n' "${packages[@]}"
+        } >&2
+        exit 1
+    fi
+}
+
+require_cmake() {
+    local found oldest=3.25
+    found=$(cmake --version | sed -n '1s/.* //p')
+    if [ "$(printf '%s\n' "$oldest" "$found" | sort -V | head -n1)" != "$oldest" ]; then
+        fail "cmake $oldest or newer is needed, this is $found"
+    fi
+}
+
+PATH=$PATH:/usr/sbin:/sbin
+select_lists "${1:-test}"
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+    setup_debian
+else
+    setup_elsewhere
+fi
+require_cmake
