@@ -3,17 +3,21 @@
 #include <stdint.h>
 
 /* Which way a frame crossed the link of a pod; capture files do not tell. */
-enum frame_direction { FRAME_DIRECTION_UNKNOWN, FRAME_TO_POD, FRAME_FROM_POD };
+enum frame_direction {
+    FRAME_DIRECTION_UNKNOWN,
+    FRAME_TO_POD,
+    FRAME_FROM_POD
+};
 
 /* How the first bytes of a frame read. Values are this project's own: every source maps its
  * numbers (pcap LINKTYPE_*) to them, so nothing behind the capture knows libpcap. */
 enum frame_link {
     FRAME_LINK_UNKNOWN,
-    FRAME_LINK_ETHERNET,  /* LINKTYPE_ETHERNET 1 */
-    FRAME_LINK_NULL,      /* LINKTYPE_NULL 0: 4-byte family in the capturing host's byte order */
-    FRAME_LINK_LOOP,      /* LINKTYPE_LOOP 108: 4-byte family in network byte order */
-    FRAME_LINK_RAW,       /* LINKTYPE_RAW 101, LINKTYPE_IPV4 228, LINKTYPE_IPV6 229: IP at once */
-    FRAME_LINK_LINUX_SLL, /* LINKTYPE_LINUX_SLL 113 */
+    FRAME_LINK_ETHERNET,   /* LINKTYPE_ETHERNET 1 */
+    FRAME_LINK_NULL,       /* LINKTYPE_NULL 0: 4-byte family in the capturing host's byte order */
+    FRAME_LINK_LOOP,       /* LINKTYPE_LOOP 108: 4-byte family in network byte order */
+    FRAME_LINK_RAW,        /* LINKTYPE_RAW 101, LINKTYPE_IPV4 228, LINKTYPE_IPV6 229: IP at once */
+    FRAME_LINK_LINUX_SLL,  /* LINKTYPE_LINUX_SLL 113 */
     FRAME_LINK_LINUX_SLL2, /* LINKTYPE_LINUX_SLL2 276 */
 };
 

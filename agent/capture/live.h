@@ -13,7 +13,11 @@
  */
 struct live;
 
-enum live_vantage { LIVE_VANTAGE_AUTO, LIVE_VANTAGE_NODE, LIVE_VANTAGE_POD };
+enum live_vantage {
+    LIVE_VANTAGE_AUTO,
+    LIVE_VANTAGE_NODE,
+    LIVE_VANTAGE_POD
+};
 
 struct live_options {
     const char *const *interfaces; /* names and globs; none: every pod link */
