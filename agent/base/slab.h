@@ -29,3 +29,15 @@ void *slab_take(struct slab *slab);
 
 /* Gives back what slab_take returned; NULL is fine. */
 void slab_give(struct slab *slab, void *object);
+
+/* The place of an object that is in use, stable while it is; and back. */
+static inline uint32_t slab_index(const struct slab *slab, const void *object)
+{
+    return (uint32_t)((size_t)((const char *)object - (const char *)slab->region) /
+                      slab->object_size);
+}
+
+static inline void *slab_at(const struct slab *slab, uint32_t index)
+{
+    return (char *)slab->region + slab->object_size * index;
+}

@@ -1,0 +1,638 @@
+#include "agent/tcp/reassembly.h"
+
+#include <errno.h>
+#include <string.h>
+
+/*
+ * Causal delivery. A segment is delivered once everything before it in its own stream and
+ * everything it acknowledges of the other stream have been delivered, so the next stage sees both
+ * directions in an order in which they can have happened, however the capture shuffled them.
+ *
+ * In order, nothing is copied: a segment that fits goes straight through. What does not fit is held
+ * in a bounded queue. A hole is waited for as long as the receiver has not acknowledged it, since
+ * it will be retransmitted; once an acknowledgment has covered it, the capture has lost it, and it
+ * is declared missing after a patience of so many packets (or time), because a capture over
+ * several queues may also just deliver it late. A stream whose SYN was not seen starts, after the
+ * same patience, at its lowest held byte. The first copy of a byte wins.
+ */
+
+/* Payload bytes of one held node: with its header two kilobytes, about one Ethernet segment. */
+#define HELD_BYTES 1984
+/* Acknowledgments remembered per stream: patience is kept to an eighth of it. */
+#define EVIDENCE_MAX 8
+/* No flow may hold more than this share of all nodes. */
+#define HELD_FLOW_SHARE 8
+/* Without the other direction no ACK tells a loss from a retransmission: wait this much longer. */
+#define ONE_WAY_PATIENCE 8
+
+struct held {
+    struct held *next;
+    uint64_t offset;
+    uint64_t ack;
+    uint64_t packet; /* arrival */
+    int64_t arrival_ns;
+    int64_t time_ns;
+    uint32_t length;
+    uint32_t captured;
+    char bytes[HELD_BYTES];
+};
+
+/* "At this packet the receiver had acknowledged that much." */
+struct evidence {
+    uint64_t acked;
+    uint64_t packet;
+    int64_t arrival_ns;
+};
+
+/* What a stream waits for. */
+struct waiting_side {
+    struct held *head; /* by offset, no overlaps */
+    struct held *tail;
+    struct evidence evidence[EVIDENCE_MAX];
+    unsigned evidence_count;
+    uint64_t acked;      /* the latest, maybe not yet in the evidence */
+    uint64_t lowest_ack; /* 0: none */
+};
+
+struct waiting {
+    struct flow *flow;
+    struct waiting *previous;
+    struct waiting *next;
+    uint64_t check_packet;
+    int64_t check_ns;
+    uint32_t held_count;
+    struct waiting_side sides[FLOW_SIDES];
+};
+
+int reassembly_init(struct reassembly *reassembly, const struct tcp_options *options,
+                    const struct tcp_handler *handler)
+{
+    uint64_t nodes = options->max_held_bytes / sizeof(struct held);
+    uint32_t capacity = nodes < 16 ? 16 : (uint32_t)(nodes > UINT32_MAX / 2 ? UINT32_MAX / 2 : nodes);
+    *reassembly = (struct reassembly){.handler = *handler,
+                                      .reorder_packets = options->reorder_packets,
+                                      .reorder_ns = options->reorder_ns,
+                                      .held_per_flow = capacity / HELD_FLOW_SHARE};
+    int status = slab_init(&reassembly->held, sizeof(struct held), capacity);
+    if (status == 0) {
+        status = slab_init(&reassembly->waiting, sizeof(struct waiting), capacity);
+    }
+    return status;
+}
+
+void reassembly_fini(struct reassembly *reassembly)
+{
+    slab_fini(&reassembly->held);
+    slab_fini(&reassembly->waiting);
+}
+
+/* ---- delivery ---- */
+
+void reassembly_finish_side(struct reassembly *reassembly, struct flow *flow, unsigned side)
+{
+    struct stream *stream = &flow->streams[side];
+    if (stream->synced && !stream->ended && stream->next >= stream->end) {
+        stream->ended = true;
+        reassembly->handler.finished(reassembly->handler.context, flow, side, reassembly->now_ns);
+    }
+}
+
+static void declare_gap(struct reassembly *reassembly, struct flow *flow, unsigned side, uint64_t to)
+{
+    struct stream *stream = &flow->streams[side];
+    uint64_t length = to - stream->next;
+    stream->next = to;
+    if (!flow->unread) {
+        reassembly->handler.gap(reassembly->handler.context, flow, side, length,
+                                reassembly->now_ns);
+    }
+    reassembly_finish_side(reassembly, flow, side);
+}
+
+static void piece_drop_front(struct piece *piece, uint32_t count)
+{
+    uint32_t captured = count < piece->captured ? count : piece->captured;
+    piece->offset += count;
+    piece->length -= count;
+    piece->bytes += captured;
+    piece->captured -= captured;
+}
+
+/* Keep-alive and window probes repeat one byte or none; they are not retransmissions. */
+static bool is_probe(const struct stream *stream, const struct piece *piece)
+{
+    return piece->length <= 1 && piece->offset + 1 == stream->next;
+}
+
+static void drop_delivered(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                           struct piece *piece)
+{
+    struct stream *stream = &flow->streams[side];
+    if (piece->offset >= stream->next) {
+        return;
+    }
+    uint64_t known = stream->next - piece->offset;
+    uint32_t count = known < piece->length ? (uint32_t)known : piece->length;
+    if (count > 0 && !is_probe(stream, piece)) {
+        reassembly->handler.retransmitted(reassembly->handler.context, flow, side, count);
+    }
+    piece_drop_front(piece, count);
+}
+
+/* The piece begins at or before the stream's next byte. */
+static void deliver(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                    const struct piece *whole)
+{
+    struct stream *stream = &flow->streams[side];
+    struct piece piece = *whole;
+    drop_delivered(reassembly, flow, side, &piece);
+    if (piece.captured > 0) {
+        struct stream_data data = {.bytes = piece.bytes,
+                                   .length = piece.captured,
+                                   .offset = piece.offset,
+                                   .peer_offset = piece.ack,
+                                   .time_ns = piece.time_ns};
+        stream->next += piece.captured;
+        reassembly->handler.data(reassembly->handler.context, flow, side, &data);
+    }
+    if (piece.length > piece.captured) {
+        declare_gap(reassembly, flow, side, stream->next + (piece.length - piece.captured));
+    }
+    reassembly_finish_side(reassembly, flow, side);
+}
+
+/* ---- the list of flows that wait ---- */
+
+static void unlink_waiting(struct reassembly *reassembly, struct waiting *waiting)
+{
+    *(waiting->previous == NULL ? &reassembly->first : &waiting->previous->next) = waiting->next;
+    *(waiting->next == NULL ? &reassembly->last : &waiting->next->previous) = waiting->previous;
+}
+
+static void append_waiting(struct reassembly *reassembly, struct waiting *waiting)
+{
+    waiting->next = NULL;
+    waiting->previous = reassembly->last;
+    *(reassembly->last == NULL ? &reassembly->first : &reassembly->last->next) = waiting;
+    reassembly->last = waiting;
+    waiting->check_packet = reassembly->packet + reassembly->reorder_packets / EVIDENCE_MAX + 1;
+    waiting->check_ns = reassembly->now_ns + reassembly->reorder_ns / EVIDENCE_MAX;
+}
+
+static struct waiting *waiting_begin(struct reassembly *reassembly, struct flow *flow)
+{
+    if (flow->waiting == NULL) {
+        struct waiting *waiting = slab_take(&reassembly->waiting);
+        if (waiting == NULL) {
+            return NULL;
+        }
+        *waiting = (struct waiting){.flow = flow};
+        append_waiting(reassembly, waiting);
+        flow->waiting = waiting;
+    }
+    return flow->waiting;
+}
+
+static void pop_held(struct reassembly *reassembly, struct waiting *waiting, unsigned side)
+{
+    struct waiting_side *queue = &waiting->sides[side];
+    struct held *held = queue->head;
+    queue->head = held->next;
+    if (queue->head == NULL) {
+        queue->tail = NULL;
+    }
+    waiting->held_count--;
+    if (waiting->flow->unread) {
+        waiting->flow->unread_bytes += held->length;
+    }
+    slab_give(&reassembly->held, held);
+}
+
+static void waiting_free(struct reassembly *reassembly, struct flow *flow)
+{
+    struct waiting *waiting = flow->waiting;
+    for (unsigned side = 0; side < FLOW_SIDES; side++) {
+        while (waiting->sides[side].head != NULL) {
+            pop_held(reassembly, waiting, side);
+        }
+    }
+    unlink_waiting(reassembly, waiting);
+    slab_give(&reassembly->waiting, waiting);
+    flow->waiting = NULL;
+}
+
+/* ---- evidence ---- */
+
+static bool is_overdue(const struct reassembly *reassembly, uint64_t packet, int64_t arrival_ns)
+{
+    return reassembly->packet - packet >= reassembly->reorder_packets ||
+           (reassembly->reorder_ns > 0 &&
+            reassembly->now_ns - arrival_ns >= reassembly->reorder_ns);
+}
+
+/* Adds the latest ACK to the evidence, at most EVIDENCE_MAX times in one patience. */
+static void push_evidence(struct reassembly *reassembly, struct waiting_side *queue)
+{
+    unsigned count = queue->evidence_count;
+    const struct evidence *last = count > 0 ? &queue->evidence[count - 1] : NULL;
+    if (last != NULL &&
+        (queue->acked <= last->acked || count == EVIDENCE_MAX ||
+         reassembly->packet - last->packet < reassembly->reorder_packets / EVIDENCE_MAX)) {
+        return;
+    }
+    queue->evidence[queue->evidence_count++] = (struct evidence){
+        .acked = queue->acked, .packet = reassembly->packet, .arrival_ns = reassembly->now_ns};
+}
+
+static void note_ack(struct reassembly *reassembly, struct flow *flow, unsigned side, uint64_t ack)
+{
+    const struct stream *stream = &flow->streams[side];
+    struct waiting_side *queue = &flow->waiting->sides[side];
+    if (ack == 0 || (stream->synced && ack <= stream->next)) {
+        return;
+    }
+    if (queue->lowest_ack == 0 || ack < queue->lowest_ack) {
+        queue->lowest_ack = ack;
+    }
+    if (ack > queue->acked) {
+        queue->acked = ack;
+        push_evidence(reassembly, queue);
+    }
+}
+
+/* Up to where the stream has been acknowledged for longer than patience lasts; 0: nowhere. */
+static uint64_t overdue_ack(struct reassembly *reassembly, struct flow *flow, unsigned side)
+{
+    struct waiting_side *queue = &flow->waiting->sides[side];
+    uint64_t next = flow->streams[side].next;
+    unsigned settled = 0;
+    uint64_t overdue = 0;
+    for (unsigned i = 0; i < queue->evidence_count; i++) {
+        const struct evidence *evidence = &queue->evidence[i];
+        if (is_overdue(reassembly, evidence->packet, evidence->arrival_ns)) {
+            overdue = evidence->acked;
+        }
+        settled += evidence->acked <= next;
+    }
+    queue->evidence_count -= settled;
+    memmove(queue->evidence, queue->evidence + settled,
+            queue->evidence_count * sizeof(queue->evidence[0]));
+    push_evidence(reassembly, queue);
+    return overdue;
+}
+
+/* ---- holding ---- */
+
+static uint64_t held_end(const struct held *held)
+{
+    return held->offset + held->length;
+}
+
+static void count_conflicts(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                            const struct held *held, const struct piece *piece)
+{
+    uint64_t skip = piece->offset - held->offset;
+    if (skip >= held->captured) {
+        return;
+    }
+    uint32_t common = held->captured - (uint32_t)skip;
+    common = common < piece->captured ? common : piece->captured;
+    uint32_t conflicts = 0;
+    for (uint32_t i = 0; i < common; i++) {
+        conflicts += held->bytes[skip + i] != piece->bytes[i];
+    }
+    if (conflicts > 0) {
+        reassembly->handler.conflicting(reassembly->handler.context, flow, side, conflicts);
+    }
+}
+
+/* One node for the front of the piece, at most `room` bytes of the stream. NULL: refused. */
+static struct held *take_node(struct reassembly *reassembly, struct waiting *waiting,
+                              struct piece *piece, uint64_t room)
+{
+    struct held *held = waiting->held_count < reassembly->held_per_flow
+                            ? slab_take(&reassembly->held)
+                            : NULL;
+    if (held == NULL) {
+        reassembly->held.refused += waiting->held_count >= reassembly->held_per_flow;
+        return NULL;
+    }
+    uint32_t length = piece->length < room ? piece->length : (uint32_t)room;
+    if (piece->captured > HELD_BYTES && length > HELD_BYTES) {
+        length = HELD_BYTES;
+    }
+    held->next = NULL;
+    held->offset = piece->offset;
+    held->ack = piece->ack;
+    held->packet = reassembly->packet;
+    held->arrival_ns = reassembly->now_ns;
+    held->time_ns = piece->time_ns;
+    held->length = length;
+    held->captured = piece->captured < length ? piece->captured : length;
+    memcpy(held->bytes, piece->bytes, held->captured);
+    waiting->held_count++;
+    piece_drop_front(piece, length);
+    return held;
+}
+
+/* Keeps what of the piece is not held yet. False: there was no room for all of it. */
+static bool hold(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                 struct piece *piece)
+{
+    struct waiting_side *queue = &flow->waiting->sides[side];
+    struct held *before = NULL;
+    if (queue->tail != NULL && piece->offset >= held_end(queue->tail)) {
+        before = queue->tail;
+    }
+    while (piece->length > 0) {
+        struct held *after = before == NULL ? queue->head : before->next;
+        if (after != NULL && held_end(after) <= piece->offset) {
+            before = after;
+            continue;
+        }
+        if (after != NULL && after->offset <= piece->offset) {
+            count_conflicts(reassembly, flow, side, after, piece);
+            uint64_t common = held_end(after) - piece->offset;
+            uint32_t repeated = common < piece->length ? (uint32_t)common : piece->length;
+            reassembly->handler.retransmitted(reassembly->handler.context, flow, side, repeated);
+            piece_drop_front(piece, repeated);
+            continue;
+        }
+        uint64_t room = after == NULL ? UINT64_MAX : after->offset - piece->offset;
+        struct held *held = take_node(reassembly, flow->waiting, piece, room);
+        if (held == NULL) {
+            return false;
+        }
+        held->next = after;
+        *(before == NULL ? &queue->head : &before->next) = held;
+        if (after == NULL) {
+            queue->tail = held;
+        }
+        before = held;
+    }
+    return true;
+}
+
+/* ---- moving on ---- */
+
+static void deliver_head(struct reassembly *reassembly, struct flow *flow, unsigned side)
+{
+    const struct held *held = flow->waiting->sides[side].head;
+    struct piece piece = {.bytes = held->bytes,
+                          .captured = held->captured,
+                          .length = held->length,
+                          .offset = held->offset,
+                          .ack = held->ack,
+                          .time_ns = held->time_ns};
+    deliver(reassembly, flow, side, &piece);
+    pop_held(reassembly, flow->waiting, side);
+}
+
+static bool head_fits(const struct flow *flow, unsigned side)
+{
+    const struct stream *own = &flow->streams[side];
+    const struct stream *peer = &flow->streams[1 - side];
+    const struct held *head = flow->waiting->sides[side].head;
+    return head != NULL && own->synced && head->offset <= own->next &&
+           (head->ack == 0 || (peer->synced && head->ack <= peer->next));
+}
+
+/* Delivers whatever fits. Frees `waiting` once nothing is left to wait for. */
+static void advance(struct reassembly *reassembly, struct flow *flow)
+{
+    while (!flow->unread && (head_fits(flow, 0) || head_fits(flow, 1))) {
+        deliver_head(reassembly, flow, head_fits(flow, 0) ? 0 : 1);
+    }
+    bool done = true;
+    for (unsigned side = 0; side < FLOW_SIDES; side++) {
+        const struct waiting_side *queue = &flow->waiting->sides[side];
+        done = done && queue->head == NULL &&
+               (!flow->streams[side].synced || queue->acked <= flow->streams[side].next);
+    }
+    if (done || flow->unread) {
+        waiting_free(reassembly, flow);
+    }
+}
+
+/* ---- giving up ---- */
+
+static void sync_stream(struct flow *flow, unsigned side)
+{
+    struct stream *stream = &flow->streams[side];
+    const struct waiting_side *queue = &flow->waiting->sides[side];
+    uint64_t start = queue->lowest_ack;
+    if (queue->head != NULL && (start == 0 || queue->head->offset < start)) {
+        start = queue->head->offset;
+    }
+    if (start != 0) {
+        stream_sync(stream, start);
+    }
+}
+
+/* A stream whose beginning was not seen starts at what there is. */
+static bool force_start(struct reassembly *reassembly, struct flow *flow, bool all)
+{
+    bool due = false;
+    for (unsigned side = 0; side < FLOW_SIDES; side++) {
+        const struct held *head = flow->waiting->sides[side].head;
+        due = due || (head != NULL && (all || is_overdue(reassembly, head->packet,
+                                                         head->arrival_ns)));
+    }
+    bool unsynced = false;
+    for (unsigned side = 0; side < FLOW_SIDES; side++) {
+        bool startable = flow->waiting->sides[side].head != NULL ||
+                         flow->waiting->sides[side].lowest_ack != 0;
+        unsynced = unsynced || (!flow->streams[side].synced && startable);
+    }
+    if (!due || !unsynced) {
+        return false;
+    }
+    sync_stream(flow, 0);
+    sync_stream(flow, 1);
+    return true;
+}
+
+/* A hole that the receiver acknowledged is one the capture has. */
+static bool force_acknowledged(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                               bool all)
+{
+    const struct stream *stream = &flow->streams[side];
+    const struct waiting_side *queue = &flow->waiting->sides[side];
+    uint64_t target = all ? queue->acked : overdue_ack(reassembly, flow, side);
+    if (!stream->synced || target <= stream->next ||
+        (queue->head != NULL && queue->head->offset <= stream->next)) {
+        return false;
+    }
+    if (queue->head != NULL && queue->head->offset < target) {
+        target = queue->head->offset;
+    }
+    /* One past the last byte, with nothing behind it: the ACK of a FIN that was not captured. */
+    if (queue->head == NULL && target == stream->next + 1 && stream->end == STREAM_NO_END && all) {
+        return false;
+    }
+    declare_gap(reassembly, flow, side, target);
+    return true;
+}
+
+/* A held segment whose time has come: makes room for it in its own and in the other stream. */
+static bool force_head(struct reassembly *reassembly, struct flow *flow, unsigned side, bool all)
+{
+    struct stream *own = &flow->streams[side];
+    struct stream *peer = &flow->streams[1 - side];
+    const struct held *head = flow->waiting->sides[side].head;
+    const struct held *other = flow->waiting->sides[1 - side].head;
+    if (head == NULL || !own->synced ||
+        !(all || is_overdue(reassembly, head->packet, head->arrival_ns))) {
+        return false;
+    }
+    if (head->ack != 0 && head->ack > peer->next) {
+        uint64_t to = other != NULL && other->offset < head->ack ? other->offset : head->ack;
+        if (to > peer->next) {
+            declare_gap(reassembly, flow, 1 - side, to);
+            return true;
+        }
+        if (head->offset <= own->next) { /* each acknowledges the other: one was sent again */
+            deliver_head(reassembly, flow, side);
+            return true;
+        }
+    }
+    bool one_way = !peer->seen && reassembly->packet - head->packet >=
+                                      (uint64_t)reassembly->reorder_packets * ONE_WAY_PATIENCE;
+    if (head->offset > own->next && (all || one_way)) {
+        declare_gap(reassembly, flow, side, head->offset);
+        return true;
+    }
+    return false;
+}
+
+static bool force_one(struct reassembly *reassembly, struct flow *flow, bool all)
+{
+    const struct held *heads[FLOW_SIDES] = {flow->waiting->sides[0].head,
+                                            flow->waiting->sides[1].head};
+    unsigned older =
+        heads[0] != NULL && (heads[1] == NULL || heads[0]->packet <= heads[1]->packet) ? 0 : 1;
+    return force_start(reassembly, flow, all) ||
+           force_acknowledged(reassembly, flow, 1 - older, all) ||
+           force_acknowledged(reassembly, flow, older, all) ||
+           force_head(reassembly, flow, older, all) ||
+           force_head(reassembly, flow, 1 - older, all);
+}
+
+static void give_up(struct reassembly *reassembly, struct flow *flow, bool all)
+{
+    do {
+        advance(reassembly, flow);
+    } while (flow->waiting != NULL && force_one(reassembly, flow, all));
+}
+
+void reassembly_flush(struct reassembly *reassembly, struct flow *flow)
+{
+    if (flow->waiting != NULL) {
+        give_up(reassembly, flow, true);
+    }
+    if (flow->waiting != NULL) { /* only acknowledgments of what never came */
+        waiting_free(reassembly, flow);
+    }
+}
+
+void reassembly_check(struct reassembly *reassembly, bool by_time)
+{
+    for (;;) {
+        struct waiting *waiting = reassembly->first;
+        if (waiting == NULL ||
+            (waiting->check_packet > reassembly->packet &&
+             !(by_time && reassembly->reorder_ns > 0 && waiting->check_ns <= reassembly->now_ns))) {
+            return;
+        }
+        unlink_waiting(reassembly, waiting);
+        append_waiting(reassembly, waiting);
+        struct flow *flow = waiting->flow;
+        give_up(reassembly, flow, false);
+        reassembly->settled(reassembly->settled_context, flow);
+    }
+}
+
+/* ---- receiving ---- */
+
+/* There is no room to wait: everything that is missing is missing for good. */
+static void deliver_now(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                        const struct piece *piece)
+{
+    struct stream *own = &flow->streams[side];
+    struct stream *peer = &flow->streams[1 - side];
+    reassembly_flush(reassembly, flow);
+    stream_sync(own, piece->offset);
+    if (piece->ack != 0) {
+        stream_sync(peer, piece->ack);
+    }
+    if (!flow->unread && piece->ack != 0 && piece->ack > peer->next) {
+        declare_gap(reassembly, flow, 1 - side, piece->ack);
+    }
+    if (!flow->unread && piece->offset > own->next) {
+        declare_gap(reassembly, flow, side, piece->offset);
+    }
+    if (!flow->unread) {
+        deliver(reassembly, flow, side, piece);
+    }
+}
+
+static void receive_out_of_order(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                                 const struct piece *whole)
+{
+    struct piece piece = *whole;
+    if (waiting_begin(reassembly, flow) == NULL) {
+        deliver_now(reassembly, flow, side, whole);
+        return;
+    }
+    note_ack(reassembly, flow, 1 - side, piece.ack);
+    if (flow->streams[side].synced) {
+        drop_delivered(reassembly, flow, side, &piece);
+    }
+    if (hold(reassembly, flow, side, &piece)) {
+        advance(reassembly, flow);
+    } else {
+        deliver_now(reassembly, flow, side, &piece);
+    }
+}
+
+void reassembly_expect(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                       uint64_t offset)
+{
+    const struct stream *stream = &flow->streams[side];
+    bool missing = !flow->unread && stream->synced && offset > stream->next;
+    if (missing && waiting_begin(reassembly, flow) != NULL) {
+        note_ack(reassembly, flow, side, offset);
+    }
+}
+
+/* Nobody reads the flow: its bytes are counted, order does not matter. */
+static void count_unread(struct flow *flow, unsigned side, const struct piece *piece)
+{
+    struct stream *own = &flow->streams[side];
+    uint64_t end = piece->offset + piece->length;
+    stream_sync(own, piece->offset);
+    if (end > own->next) {
+        flow->unread_bytes += end - own->next;
+        own->next = end;
+    }
+}
+
+void reassembly_receive(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                        const struct piece *piece)
+{
+    const struct stream *own = &flow->streams[side];
+    const struct stream *peer = &flow->streams[1 - side];
+    if (flow->unread) {
+        count_unread(flow, side, piece);
+        reassembly_finish_side(reassembly, flow, side);
+        return;
+    }
+    bool acknowledged_known = piece->ack == 0 || (peer->synced && piece->ack <= peer->next);
+    if (flow->waiting == NULL && own->synced && piece->offset <= own->next && acknowledged_known) {
+        if (piece->length > 0) {
+            deliver(reassembly, flow, side, piece);
+        }
+        return;
+    }
+    receive_out_of_order(reassembly, flow, side, piece);
+}

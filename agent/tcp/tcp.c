@@ -1,0 +1,426 @@
+#include "agent/tcp/tcp.h"
+
+#include "agent/tcp/reassembly.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/*
+ * Connections as an observer sees them (RFC 9293 section 3.10 read from the outside): which segment
+ * opens one, which ends it, and which belongs to an earlier one with the same ports. A flow that
+ * ended lingers in the table, so that what is sent again or captured late does not look like a new
+ * connection.
+ */
+
+/* An offset further away than this is of another connection or forged: TCP's window may reach
+ * 1 GiB, but no more than this is ever in flight on a pod's link. */
+#define PLAUSIBLE_DISTANCE (UINT64_C(64) << 20)
+/* Bytes of an unread flow are reported in portions, so that a counter moves while it lasts. */
+#define UNREAD_PORTION (UINT64_C(1) << 20)
+/* An unanswered SYN is given up after this, as Linux does with six retries after 63 s. */
+#define HANDSHAKE_NS (INT64_C(75) * 1000000000)
+/* Retransmissions of a last segment stop about then. */
+#define LINGER_NS (INT64_C(5) * 1000000000)
+/* A list's front is looked at this often in the time that makes a flow idle. */
+#define SWEEPS_PER_IDLE 4
+
+struct tcp {
+    struct flow_table flows;
+    struct reassembly reassembly;
+    int64_t idle_ns;
+    uint64_t evicted;
+    uint64_t out_of_window;
+};
+
+/* ---- the end of flows ---- */
+
+static void report_unread(struct tcp *tcp, struct flow *flow)
+{
+    if (flow->unread_bytes > 0) {
+        const struct tcp_handler *handler = &tcp->reassembly.handler;
+        handler->unread(handler->context, flow, flow->unread_bytes);
+        flow->unread_bytes = 0;
+    }
+}
+
+static void close_flow(struct tcp *tcp, struct flow *flow, enum flow_end end, unsigned side)
+{
+    if (flow->closed) {
+        return;
+    }
+    const struct tcp_handler *handler = &tcp->reassembly.handler;
+    reassembly_flush(&tcp->reassembly, flow);
+    report_unread(tcp, flow);
+    flow->closed = true;
+    handler->closed(handler->context, flow, end, side, tcp->reassembly.now_ns);
+}
+
+static void remove_flow(struct tcp *tcp, struct flow *flow, enum flow_end end)
+{
+    close_flow(tcp, flow, end, 0);
+    flow_table_remove(&tcp->flows, flow);
+}
+
+/* Closes the flow and keeps it among those without payload for a while. */
+static void linger(struct tcp *tcp, struct flow *flow, enum flow_end end, unsigned side)
+{
+    close_flow(tcp, flow, end, side);
+    struct flow *victim = flow->list == FLOW_LIST_CARRYING
+                              ? flow_table_victim(&tcp->flows, FLOW_LIST_EMPTY)
+                              : NULL;
+    if (victim != NULL) {
+        tcp->evicted += !victim->closed;
+        remove_flow(tcp, victim, FLOW_END_EVICTED);
+    }
+    flow_table_list(&tcp->flows, flow, FLOW_LIST_EMPTY, tcp->reassembly.now_ns);
+}
+
+static void make_room(struct tcp *tcp, enum flow_list_name list)
+{
+    struct flow *victim = flow_table_victim(&tcp->flows, list);
+    if (victim != NULL) {
+        tcp->evicted += !victim->closed;
+        remove_flow(tcp, victim, FLOW_END_EVICTED);
+    }
+}
+
+/* ---- sequence numbers ---- */
+
+/* The offset of a sequence number, taken as near to `near` as 32 bits allow. */
+static uint64_t offset_near(const struct stream *stream, uint32_t sequence, uint64_t near)
+{
+    uint32_t near_sequence = stream->origin + (uint32_t)(near - STREAM_ORIGIN);
+    return near + (uint64_t)(int64_t)(int32_t)(sequence - near_sequence);
+}
+
+static uint64_t offset_of(const struct stream *stream, uint32_t sequence)
+{
+    return offset_near(stream, sequence, stream->synced ? stream->next : STREAM_ORIGIN);
+}
+
+static void learn_origin(struct stream *stream, uint32_t sequence)
+{
+    if (!stream->known) {
+        stream->known = true;
+        stream->origin = sequence;
+        stream->end = STREAM_NO_END;
+    }
+}
+
+static void sync_at(struct stream *stream, uint32_t sequence)
+{
+    learn_origin(stream, sequence);
+    stream_sync(stream, offset_near(stream, sequence, STREAM_ORIGIN));
+}
+
+/* Near enough to what the stream has shown to be of the same connection. */
+static bool is_plausible(const struct stream *stream, uint64_t offset)
+{
+    uint64_t middle = stream->synced ? stream->next : STREAM_ORIGIN;
+    return offset < middle + PLAUSIBLE_DISTANCE && offset + PLAUSIBLE_DISTANCE > middle;
+}
+
+/* ---- the handshake ---- */
+
+/* A segment that this flow cannot have sent: its ports are used again. */
+static bool begins_another(const struct flow *flow, unsigned side, const struct segment *segment)
+{
+    const struct stream *stream = &flow->streams[side];
+    if ((segment->flags & TCP_RST) != 0 || !stream->known) {
+        return false;
+    }
+    if ((segment->flags & TCP_SYN) != 0) {
+        uint64_t start = offset_of(stream, segment->sequence + 1);
+        return stream->synced ? start != stream->start : !is_plausible(stream, start);
+    }
+    return flow->closed && segment->payload_length > 0 &&
+           !is_plausible(stream, offset_of(stream, segment->sequence));
+}
+
+static void receive_syn(struct tcp *tcp, struct flow *flow, unsigned side,
+                        const struct segment *segment)
+{
+    const struct tcp_handler *handler = &tcp->reassembly.handler;
+    struct stream *own = &flow->streams[side];
+    struct stream *peer = &flow->streams[1 - side];
+    bool first = !own->syn_seen;
+    sync_at(own, segment->sequence + 1);
+    own->syn_seen = true;
+    if ((segment->flags & TCP_ACK) != 0) {
+        sync_at(peer, segment->acknowledgment);
+        if (first && flow->syn_ack_ns == 0) {
+            flow->syn_ack_ns = segment->time_ns;
+            handler->answered(handler->context, flow, 1 - side, segment->time_ns);
+        }
+    } else if (flow->syn_ns == 0) {
+        flow->syn_ns = segment->time_ns;
+    }
+}
+
+/* The first segment after SYN and SYN-ACK completes the handshake; without a captured SYN-ACK its
+ * acknowledgment still tells where the other stream begins. */
+static void receive_ack(struct tcp *tcp, struct flow *flow, unsigned side,
+                        const struct segment *segment)
+{
+    struct stream *own = &flow->streams[side];
+    struct stream *peer = &flow->streams[1 - side];
+    learn_origin(peer, segment->acknowledgment);
+    bool opening = own->syn_seen && flow->syn_ns != 0 && own->next == own->start;
+    if (opening && !peer->synced && offset_of(own, segment->sequence) == own->start) {
+        sync_at(peer, segment->acknowledgment);
+    }
+    if (opening && !flow->established && flow->syn_ack_ns != 0 && peer->syn_seen) {
+        const struct tcp_handler *handler = &tcp->reassembly.handler;
+        flow->established = true;
+        handler->established(handler->context, flow, side, segment->time_ns);
+    }
+}
+
+/* ---- segments ---- */
+
+static struct flow *open_flow(struct tcp *tcp, const struct flow_key *key,
+                              const struct segment *segment)
+{
+    bool worth = segment->payload_length > 0 || (segment->flags & TCP_SYN) != 0;
+    if (!worth || (segment->flags & TCP_RST) != 0) {
+        return NULL;
+    }
+    make_room(tcp, FLOW_LIST_EMPTY);
+    return flow_table_insert(&tcp->flows, key, segment->time_ns);
+}
+
+static void note_payload(struct tcp *tcp, struct flow *flow, unsigned side)
+{
+    flow->streams[side].payload_seen = true;
+    if (flow->list == FLOW_LIST_EMPTY) {
+        make_room(tcp, FLOW_LIST_CARRYING);
+        flow_table_list(&tcp->flows, flow, FLOW_LIST_CARRYING, tcp->reassembly.now_ns);
+    }
+}
+
+/* A RST ends the flow once what was sent before it has been delivered or given up. */
+static void receive_reset(struct tcp *tcp, struct flow *flow, unsigned side,
+                          const struct segment *segment)
+{
+    const struct stream *own = &flow->streams[side];
+    const struct stream *peer = &flow->streams[1 - side];
+    if (own->known) {
+        uint64_t offset = offset_of(own, segment->sequence);
+        if (!is_plausible(own, offset) || (own->syn_seen && offset < own->start)) {
+            tcp->out_of_window++;
+            return;
+        }
+        reassembly_expect(&tcp->reassembly, flow, side, offset < own->end ? offset : own->end);
+    }
+    if ((segment->flags & TCP_ACK) != 0 && peer->known) {
+        uint64_t ack = offset_of(peer, segment->acknowledgment);
+        reassembly_expect(&tcp->reassembly, flow, 1 - side, ack < peer->end ? ack : peer->end);
+    }
+    flow->reset_side = flow->reset ? flow->reset_side : side;
+    flow->reset = true;
+}
+
+/* Closes a flow whose end has come in order. */
+static void settle(struct tcp *tcp, struct flow *flow)
+{
+    if (flow->closed) {
+        return;
+    }
+    if (flow->streams[0].ended && flow->streams[1].ended) {
+        linger(tcp, flow, FLOW_END_FIN, 0);
+    } else if (flow->reset && flow->waiting == NULL) {
+        linger(tcp, flow, FLOW_END_RESET, flow->reset_side);
+    }
+}
+
+static void settled(void *context, struct flow *flow)
+{
+    settle(context, flow);
+}
+
+static void receive_payload(struct tcp *tcp, struct flow *flow, unsigned side,
+                            const struct segment *segment)
+{
+    struct stream *own = &flow->streams[side];
+    struct stream *peer = &flow->streams[1 - side];
+    uint32_t sequence = segment->sequence + ((segment->flags & TCP_SYN) != 0 ? 1 : 0);
+    learn_origin(own, sequence);
+    struct piece piece = {.bytes = (const char *)segment->payload,
+                          .captured = segment->payload_captured,
+                          .length = segment->payload_length,
+                          .offset = offset_of(own, sequence),
+                          .time_ns = segment->time_ns};
+    if ((segment->flags & TCP_ACK) != 0) {
+        piece.ack = offset_of(peer, segment->acknowledgment);
+        if (piece.ack > peer->end) { /* the FIN counts one */
+            piece.ack = peer->end;
+        }
+    }
+    if (!is_plausible(own, piece.offset)) {
+        tcp->out_of_window++;
+        return;
+    }
+    if (piece.length > 0) {
+        note_payload(tcp, flow, side);
+    }
+    if ((segment->flags & TCP_FIN) != 0 && own->end == STREAM_NO_END) {
+        own->end = piece.offset + piece.length;
+    }
+    reassembly_receive(&tcp->reassembly, flow, side, &piece);
+    if (own->end != STREAM_NO_END) {
+        reassembly_finish_side(&tcp->reassembly, flow, side);
+    }
+}
+
+static void receive(struct tcp *tcp, struct flow *flow, unsigned side,
+                    const struct segment *segment)
+{
+    struct stream *own = &flow->streams[side];
+    flow->last_ns = segment->time_ns;
+    own->seen = true;
+    own->direction = segment->direction;
+    if ((segment->flags & TCP_RST) != 0) {
+        receive_reset(tcp, flow, side, segment);
+        settle(tcp, flow);
+        return;
+    }
+    if ((segment->flags & TCP_SYN) != 0) {
+        receive_syn(tcp, flow, side, segment);
+    } else if ((segment->flags & TCP_ACK) != 0 &&
+               (!flow->established || !flow->streams[1 - side].synced)) {
+        receive_ack(tcp, flow, side, segment);
+    }
+    receive_payload(tcp, flow, side, segment);
+    if (own->ended || flow->reset) {
+        settle(tcp, flow);
+    }
+    if (flow->unread_bytes >= UNREAD_PORTION) {
+        report_unread(tcp, flow);
+    }
+}
+
+void tcp_segment(struct tcp *tcp, const struct segment *segment)
+{
+    unsigned side = 0;
+    struct flow_key key = flow_key_of(segment, &side);
+    tcp->reassembly.packet++;
+    tcp->reassembly.now_ns = segment->time_ns;
+    struct flow *flow = flow_table_find(&tcp->flows, &key);
+    if (flow != NULL && begins_another(flow, side, segment)) {
+        remove_flow(tcp, flow, FLOW_END_REUSED);
+        flow = NULL;
+    }
+    if (flow == NULL) {
+        flow = open_flow(tcp, &key, segment);
+    }
+    if (flow != NULL && !flow->closed) {
+        receive(tcp, flow, side, segment);
+    }
+    if (tcp->reassembly.first != NULL) {
+        reassembly_check(&tcp->reassembly, false);
+    }
+}
+
+void tcp_flow_unread(struct tcp *tcp, struct flow *flow)
+{
+    (void)tcp;
+    flow->unread = true;
+}
+
+/* ---- time ---- */
+
+static int64_t patience_with(const struct tcp *tcp, const struct flow *flow)
+{
+    if (flow->closed) {
+        return LINGER_NS < tcp->idle_ns ? LINGER_NS : tcp->idle_ns;
+    }
+    if (flow->list == FLOW_LIST_EMPTY) {
+        return HANDSHAKE_NS < tcp->idle_ns ? HANDSHAKE_NS : tcp->idle_ns;
+    }
+    return tcp->idle_ns;
+}
+
+static void sweep(struct tcp *tcp, enum flow_list_name name, int64_t idle_ns)
+{
+    int64_t now_ns = tcp->reassembly.now_ns;
+    struct flow *flow = tcp->flows.lists[name].first;
+    while (flow != NULL && now_ns - flow->listed_ns >= idle_ns / SWEEPS_PER_IDLE) {
+        if (now_ns - flow->last_ns >= patience_with(tcp, flow)) {
+            remove_flow(tcp, flow, FLOW_END_IDLE);
+        } else {
+            report_unread(tcp, flow);
+            flow_table_list(&tcp->flows, flow, name, now_ns);
+        }
+        flow = tcp->flows.lists[name].first;
+    }
+}
+
+void tcp_tick(struct tcp *tcp, int64_t now_ns)
+{
+    tcp->reassembly.now_ns = now_ns;
+    reassembly_check(&tcp->reassembly, true);
+    int64_t short_ns = LINGER_NS < tcp->idle_ns ? LINGER_NS : tcp->idle_ns;
+    sweep(tcp, FLOW_LIST_EMPTY, short_ns);
+    sweep(tcp, FLOW_LIST_CARRYING, tcp->idle_ns);
+}
+
+static void remove_matching(struct tcp *tcp, enum flow_end end, const uint32_t *interface)
+{
+    for (unsigned list = 0; list < FLOW_LISTS; list++) {
+        struct flow *flow = tcp->flows.lists[list].first;
+        while (flow != NULL) {
+            struct flow *next = flow->next;
+            if (interface == NULL || flow->key.interface == *interface) {
+                remove_flow(tcp, flow, end);
+            }
+            flow = next;
+        }
+    }
+}
+
+void tcp_interface_gone(struct tcp *tcp, uint32_t interface)
+{
+    remove_matching(tcp, FLOW_END_INTERFACE, &interface);
+}
+
+void tcp_finish(struct tcp *tcp)
+{
+    remove_matching(tcp, FLOW_END_CAPTURE, NULL);
+}
+
+struct tcp_counters tcp_counters(const struct tcp *tcp)
+{
+    return (struct tcp_counters){.flows = tcp->flows.flows.used,
+                                 .evicted = tcp->evicted,
+                                 .held_refused = tcp->reassembly.held.refused,
+                                 .out_of_window = tcp->out_of_window};
+}
+
+/* ---- life ---- */
+
+struct tcp *tcp_new(const struct tcp_options *options, const struct tcp_handler *handler)
+{
+    struct tcp *tcp = calloc(1, sizeof(*tcp));
+    if (tcp == NULL) {
+        return NULL;
+    }
+    tcp->idle_ns = options->idle_ns;
+    bool ready = flow_table_init(&tcp->flows, options->max_flows, options->user_size) == 0 &&
+                 reassembly_init(&tcp->reassembly, options, handler) == 0;
+    tcp->reassembly.settled = settled;
+    tcp->reassembly.settled_context = tcp;
+    if (!ready) {
+        tcp_free(tcp);
+        return NULL;
+    }
+    return tcp;
+}
+
+void tcp_free(struct tcp *tcp)
+{
+    if (tcp != NULL) {
+        reassembly_fini(&tcp->reassembly);
+        flow_table_fini(&tcp->flows);
+        free(tcp);
+    }
+}
