@@ -15,7 +15,7 @@
 struct exchange_record {
     int64_t time_ns; /* since the epoch: first byte of the request, else of the response */
     struct text side;
-    struct text client;  /* "10.0.0.1:40312" */
+    struct text client; /* "10.0.0.1:40312" */
     struct text server;
     struct text client_namespace; /* names are absent where nobody knows the address */
     struct text client_service;
@@ -29,14 +29,14 @@ struct exchange_record {
     struct text trace_id;
     struct text version; /* "1.1" */
     struct text outcome;
-    struct text reason;  /* with request_only and response_only */
+    struct text reason; /* with request_only and response_only */
     uint16_t status;
     const uint16_t *interim;
     size_t interim_count;
     bool ambiguous;
     uint64_t request_body_bytes;
     uint64_t response_body_bytes;
-    uint64_t request_ns;  /* durations */
+    uint64_t request_ns; /* durations */
     uint64_t server_ns;
     uint64_t response_ns;
     uint64_t duration_ns;

@@ -10,7 +10,11 @@
  * a family, then all points of that family, then the next family: nothing is built in between, so
  * a scrape of any size needs no memory of its own.
  */
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+enum metric_type {
+    METRIC_COUNTER,
+    METRIC_GAUGE,
+    METRIC_HISTOGRAM
+};
 
 struct metric_family {
     const char *name; /* as exposed, "_total" of counters included */
@@ -21,22 +25,23 @@ struct metric_family {
 
 struct metric_label {
     const char *name;
-    struct text value; /* any bytes: made valid UTF-8 and escaped by the writer; empty is left out */
+    struct text
+        value; /* any bytes: made valid UTF-8 and escaped by the writer; empty is left out */
 };
 
 /* Sparse exponential buckets (OpenTelemetry's exponential histogram, Prometheus' native one). */
 struct metric_exponential {
-    int schema;                   /* base = 2^(2^-schema) */
+    int schema; /* base = 2^(2^-schema) */
     double zero_threshold;
     uint64_t zero_count;
-    int first_index;              /* of counts[0]; bucket i holds (base^i, base^(i+1)] */
+    int first_index; /* of counts[0]; bucket i holds (base^i, base^(i+1)] */
     const uint64_t *counts;
     size_t count;
 };
 
 struct metric_histogram {
-    const double *bounds;           /* ascending upper bounds, without +Inf */
-    const uint64_t *bucket_counts;  /* not cumulative; bound_count + 1, the last is +Inf */
+    const double *bounds;          /* ascending upper bounds, without +Inf */
+    const uint64_t *bucket_counts; /* not cumulative; bound_count + 1, the last is +Inf */
     size_t bound_count;
     uint64_t count;
     double sum;

@@ -16,14 +16,16 @@
 struct aggregate_options {
     const double *duration_buckets; /* seconds, ascending; copied */
     size_t duration_bucket_count;
-    uint32_t max_series;
+    uint32_t max_series;             /* sample lines of this shard */
+    uint32_t max_routes_per_service; /* more share "{other}"; 0: no bound but max_series */
     int64_t series_idle_ns;
     bool body_sizes;
 };
 
 struct aggregate_shard;
 
-/* `directory` names the addresses until another is set. NULL: out of memory. */
+/* `directory` (NULL: nobody is known) names the addresses until another is set. NULL: out of
+ * memory. */
 struct aggregate_shard *aggregate_shard_new(const struct aggregate_options *options,
                                             const struct directory *directory);
 void aggregate_shard_free(struct aggregate_shard *shard);
@@ -32,13 +34,22 @@ void aggregate_shard_free(struct aggregate_shard *shard);
 struct exchange_sink aggregate_shard_sink(struct aggregate_shard *shard);
 
 /* The worker's thread: another directory from now on; names of open connections are looked up
- * again. The former one is no longer used when the call returns. */
-void aggregate_shard_set_directory(struct aggregate_shard *shard, const struct directory *directory);
+ * again, when none of their requests is counted as active. The former one is no longer used when
+ * the call returns. */
+void aggregate_shard_set_directory(struct aggregate_shard *shard,
+                                   const struct directory *directory);
 
-/* The worker's thread, about once a second: lets go of series that were idle for too long. */
+/* The worker's thread, about once a second, with the wall clock or the time of the packets: lets go
+ * of series that were idle for too long. A jump of the clock counts as 10 seconds. */
 void aggregate_shard_tick(struct aggregate_shard *shard, int64_t now_ns);
 
-/* Writes every family of these shards, equal series added together. Any thread, at any time.
- * Returns 0 or -ENOMEM. */
+/*
+ * Writes every family that has a point, equal series of these shards (which share their options)
+ * added together, in a fixed order. Any thread, at any time. Returns 0, or -ENOMEM before anything
+ * was written.
+ *
+ * The service graph counts a request from its server's side. A client's view counts as well where
+ * no shard holds a request answered by a server of that name: then the server has no link here.
+ */
 int aggregate_write(struct aggregate_shard *const *shards, size_t count,
                     const struct metric_sink *sink);

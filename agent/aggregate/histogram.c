@@ -1,0 +1,229 @@
+#include "agent/aggregate/histogram.h"
+
+#include "agent/aggregate/cell.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Fixed buckets are found by comparing raw whole numbers, so a value that equals a bound is in its
+ * bucket. Exponential buckets are a ring of HISTOGRAM_WINDOW counts over the indexes
+ * [first_index, first_index + width): growing the range at either end moves nothing. When a value
+ * would stretch the range beyond the ring, neighbouring buckets are added together (index >> 1, one
+ * schema coarser) until it fits; 64-bit values always fit at schema 1.
+ */
+
+/* A decimal bound times the scale is a whole number up to this; rounding must not lose it. */
+#define BOUND_ROUNDING 0.05L
+/* Values up to this are the zero bucket; the same as Prometheus' client libraries use. */
+#define ZERO_THRESHOLD 0x1p-128
+
+static uint64_t raw_bound(double bound, double scale)
+{
+    long double raw = floorl((long double)bound * (long double)scale + BOUND_ROUNDING);
+    if (raw < 0.0L) {
+        return 0;
+    }
+    return raw >= 0x1p64L ? UINT64_MAX : (uint64_t)raw;
+}
+
+int histogram_layout_init(struct histogram_layout *layout, const double *bounds, size_t count,
+                          double scale)
+{
+    *layout = (struct histogram_layout){.bound_count = count, .scale = scale};
+    layout->bounds = calloc(count + 1, sizeof(*layout->bounds));
+    layout->raw_bounds = calloc(count + 1, sizeof(*layout->raw_bounds));
+    if (layout->bounds == NULL || layout->raw_bounds == NULL) {
+        histogram_layout_fini(layout);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        layout->bounds[i] = bounds[i];
+        layout->raw_bounds[i] = raw_bound(bounds[i], scale);
+    }
+    for (int i = 0; i < 1 << HISTOGRAM_SCHEMA; i++) {
+        long double exponent = (long double)i / (1 << HISTOGRAM_SCHEMA);
+        layout->fractions[i] = (double)(exp2l(exponent) / 2);
+    }
+    return 0;
+}
+
+void histogram_layout_fini(struct histogram_layout *layout)
+{
+    free(layout->bounds);
+    free(layout->raw_bounds);
+    *layout = (struct histogram_layout){0};
+}
+
+size_t histogram_cells(const struct histogram_layout *layout)
+{
+    return sizeof(struct histogram) / sizeof(uint64_t) + layout->bound_count + 1;
+}
+
+int64_t histogram_index(const struct histogram_layout *layout, uint64_t raw)
+{
+    int exponent;
+    double fraction = frexp((double)raw / layout->scale, &exponent);
+    int low = 0;
+    int high = 1 << HISTOGRAM_SCHEMA;
+    while (low < high) { /* the first bound that is not below the fraction */
+        int middle = (low + high) / 2;
+        if (layout->fractions[middle] < fraction) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low - 1 + (int64_t)(exponent - 1) * (1 << HISTOGRAM_SCHEMA);
+}
+
+static size_t ring_position(int64_t index)
+{
+    int64_t rest = index % HISTOGRAM_WINDOW;
+    return (size_t)(rest < 0 ? rest + HISTOGRAM_WINDOW : rest);
+}
+
+/* Makes the buckets 2^steps times as wide. */
+static void coarsen(struct histogram *histogram, unsigned steps)
+{
+    uint64_t window[HISTOGRAM_WINDOW] = {0};
+    int64_t first = (int64_t)histogram->first_index;
+    int64_t last = first + (int64_t)histogram->width - 1;
+    for (int64_t i = first; i <= last; i++) {
+        window[ring_position(i >> steps)] += histogram->window[ring_position(i)];
+    }
+    cell_set_all(histogram->window, window, HISTOGRAM_WINDOW);
+    if (histogram->width > 0) {
+        cell_set(&histogram->width, (uint64_t)((last >> steps) - (first >> steps) + 1));
+    }
+    cell_set(&histogram->first_index, (uint64_t)(first >> steps));
+    cell_set(&histogram->coarsened, histogram->coarsened + steps);
+}
+
+/* Makes room for the bucket `index` (of the histogram's schema) and returns what it is called
+ * afterwards. */
+static int64_t stretch(struct histogram *histogram, int64_t index)
+{
+    int64_t first = (int64_t)histogram->first_index;
+    int64_t last = first + (int64_t)histogram->width - 1;
+    if (histogram->width == 0 || index < first) {
+        first = index;
+    }
+    if (histogram->width == 0 || index > last) {
+        last = index;
+    }
+    unsigned steps = 0;
+    while ((last >> steps) - (first >> steps) >= HISTOGRAM_WINDOW) {
+        steps++;
+    }
+    if (steps > 0) {
+        coarsen(histogram, steps);
+    }
+    first >>= steps;
+    cell_set(&histogram->first_index, (uint64_t)first);
+    cell_set(&histogram->width, (uint64_t)((last >> steps) - first + 1));
+    return index >> steps;
+}
+
+static void add_exponential(struct histogram *histogram, int64_t index, uint64_t amount)
+{
+    int64_t first = (int64_t)histogram->first_index;
+    if (index < first || index >= first + (int64_t)histogram->width) {
+        index = stretch(histogram, index);
+    }
+    cell_add(&histogram->window[ring_position(index)], amount);
+}
+
+/* The bucket that takes the value: bounds are inclusive. */
+static size_t bucket_of(const struct histogram_layout *layout, uint64_t raw)
+{
+    size_t low = 0;
+    size_t high = layout->bound_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (layout->raw_bounds[middle] < raw) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void add_sum(const struct histogram_layout *layout, struct histogram *histogram,
+                    uint64_t units, uint64_t rest)
+{
+    uint64_t unit = (uint64_t)layout->scale;
+    rest += histogram->sum_rest;
+    cell_add(&histogram->sum_units, units + rest / unit);
+    cell_set(&histogram->sum_rest, rest % unit);
+}
+
+void histogram_observe(const struct histogram_layout *layout, struct histogram *histogram,
+                       uint64_t raw)
+{
+    uint64_t unit = (uint64_t)layout->scale;
+    add_sum(layout, histogram, raw / unit, raw % unit);
+    cell_add(&histogram->buckets[bucket_of(layout, raw)], 1);
+    if (raw == 0) {
+        cell_add(&histogram->zero_count, 1);
+    } else {
+        add_exponential(histogram, histogram_index(layout, raw) >> histogram->coarsened, 1);
+    }
+}
+
+void histogram_observe_unknown(const struct histogram_layout *layout, struct histogram *histogram)
+{
+    cell_add(&histogram->buckets[layout->bound_count], 1);
+}
+
+void histogram_merge(const struct histogram_layout *layout, struct histogram *into,
+                     const struct histogram *from)
+{
+    add_sum(layout, into, from->sum_units, from->sum_rest);
+    into->zero_count += from->zero_count;
+    for (size_t i = 0; i <= layout->bound_count; i++) {
+        into->buckets[i] += from->buckets[i];
+    }
+    if (into->coarsened < from->coarsened) {
+        coarsen(into, (unsigned)(from->coarsened - into->coarsened));
+    }
+    int64_t first = (int64_t)from->first_index;
+    for (int64_t i = first; i < first + (int64_t)from->width; i++) {
+        uint64_t amount = from->window[ring_position(i)];
+        if (amount > 0) { /* adding may coarsen further, so the schema is asked each time */
+            add_exponential(into, i >> (into->coarsened - from->coarsened), amount);
+        }
+    }
+}
+
+struct metric_histogram histogram_metric(const struct histogram_layout *layout,
+                                         const struct histogram *histogram,
+                                         struct metric_exponential *exponential_out,
+                                         uint64_t *counts_out)
+{
+    int64_t first = (int64_t)histogram->first_index;
+    for (uint64_t i = 0; i < histogram->width; i++) {
+        counts_out[i] = histogram->window[ring_position(first + (int64_t)i)];
+    }
+    *exponential_out =
+        (struct metric_exponential){.schema = HISTOGRAM_SCHEMA - (int)histogram->coarsened,
+                                    .zero_threshold = ZERO_THRESHOLD,
+                                    .zero_count = histogram->zero_count,
+                                    .first_index = (int)first,
+                                    .counts = counts_out,
+                                    .count = histogram->width};
+    uint64_t count = 0;
+    for (size_t i = 0; i <= layout->bound_count; i++) {
+        count += histogram->buckets[i];
+    }
+    double sum = (double)histogram->sum_units + (double)histogram->sum_rest / layout->scale;
+    return (struct metric_histogram){.bounds = layout->bounds,
+                                     .bucket_counts = histogram->buckets,
+                                     .bound_count = layout->bound_count,
+                                     .count = count,
+                                     .sum = sum,
+                                     .exponential = exponential_out};
+}

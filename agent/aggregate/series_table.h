@@ -1,0 +1,109 @@
+#pragma once
+
+#include "agent/aggregate/histogram.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a record counts; its families are in families.c. */
+enum series_kind {
+    SERIES_REQUEST_DURATION,
+    SERIES_REQUEST_BODY,
+    SERIES_RESPONSE_BODY,
+    SERIES_PHASE,           /* part: enum series_phase */
+    SERIES_CONNECT,         /* part: enum series_connect */
+    SERIES_GRAPH_SECONDS,   /* service: the client, peer: the server, side: whose view */
+    SERIES_HISTOGRAM_KINDS, /* the kinds before are histograms, those behind pairs of numbers */
+    SERIES_ACTIVE = SERIES_HISTOGRAM_KINDS, /* requests now */
+    SERIES_GRAPH_REQUESTS,                  /* all, failed; the rest as in SERIES_GRAPH_SECONDS */
+    SERIES_CONNECTIONS,                     /* opened, failed */
+    SERIES_RESENT_BYTES,                    /* retransmitted, conflicting */
+    SERIES_UNSEEN,                          /* missed bytes, ambiguous exchanges */
+    SERIES_UNMATCHED,                       /* messages; part: enum exchange_reason */
+    SERIES_BLIND,                           /* connections, bytes; label: protocol */
+};
+
+enum series_phase {
+    SERIES_PHASE_REQUEST,
+    SERIES_PHASE_SERVER,
+    SERIES_PHASE_RESPONSE
+};
+enum series_connect {
+    SERIES_CONNECT_SERVER,
+    SERIES_CONNECT_CLIENT
+};
+
+/* What tells records apart; the first three are labels of the worker's label_table. */
+struct series_key {
+    uint32_t service;
+    uint32_t peer;  /* client side: server_address */
+    uint32_t label; /* route or protocol */
+    uint16_t status;
+    uint16_t port;   /* client side: server_port */
+    uint8_t kind;    /* enum series_kind */
+    uint8_t side;    /* enum exchange_side */
+    uint8_t method;  /* enum method */
+    uint8_t outcome; /* enum exchange_outcome */
+    uint8_t part;
+    uint8_t unused[3]; /* zero: keys are compared as bytes */
+};
+#define SERIES_KEY_CELLS (sizeof(struct series_key) / sizeof(uint64_t))
+
+/* One record. The cells up to `key` and the value are read by other threads. */
+struct series {
+    uint64_t sequence;   /* odd while the worker writes */
+    uint64_t generation; /* tells the users of a slot apart; 0: free */
+    uint64_t created_ns;
+    uint64_t key[SERIES_KEY_CELLS];
+    int64_t used_ns;
+    uint32_t hash;
+    uint32_t next_free;
+    uint64_t value[]; /* a struct histogram, or two numbers */
+};
+
+/*
+ * Records of one size and one worker. The worker finds them by key; readers go through the slots.
+ * Room is reserved at the start; a full table refuses.
+ */
+struct series_table {
+    void *slots;
+    uint32_t *index;
+    size_t slot_size;
+    size_t value_cells;
+    uint32_t index_size; /* a power of two */
+    uint32_t capacity;
+    uint32_t free_slot;  /* the slot's number + 1 */
+    uint64_t touched;    /* a cell: slots ever used */
+    uint64_t generation; /* the last one given */
+    uint64_t seed;
+};
+
+/* Returns 0 or -ENOMEM. The seed keeps peers from choosing keys that collide. */
+int series_table_init(struct series_table *table, size_t value_cells, uint32_t capacity,
+                      uint64_t seed);
+void series_table_fini(struct series_table *table);
+
+/* The worker's thread. NULL: there is none; no room. A new record has a zeroed value. */
+struct series *series_table_find(const struct series_table *table, const struct series_key *key);
+struct series *series_table_add(struct series_table *table, const struct series_key *key,
+                                int64_t now_ns);
+void series_table_remove(struct series_table *table, struct series *series);
+
+/* The key of a record; the worker's thread. */
+struct series_key series_key_of(const struct series *series);
+
+/* Around every change of a value, by the worker: readers see all of it or read again. */
+void series_write_begin(struct series *series);
+void series_write_end(struct series *series);
+
+struct series *series_table_slot(const struct series_table *table, uint32_t slot);
+
+/* Any thread. Readers copy between the two calls and keep the copy only if the second says that
+ * nothing changed; then they start over. */
+uint64_t series_read_begin(const struct series *series);
+bool series_read_end(const struct series *series, uint64_t sequence);
+
+/* Any thread: copies the value of a slot. False: it has another generation, its record is gone. */
+bool series_table_read(const struct series_table *table, uint32_t slot, uint64_t generation,
+                       uint64_t *value_out);
