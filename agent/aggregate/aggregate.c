@@ -6,6 +6,8 @@
 #include "agent/aggregate/shard.h"
 #include "agent/aggregate/snapshot.h"
 
+#include "exporters/metric_emit.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -129,13 +131,6 @@ void aggregate_shard_tick(struct aggregate_shard *shard, int64_t now_ns)
     shard_sweep(shard);
 }
 
-static void write_counter(const struct metric_sink *sink, const struct metric_family *family,
-                          uint64_t value)
-{
-    sink->family(sink->context, family);
-    sink->point(sink->context, &(struct metric_point){.value = (double)value});
-}
-
 /* What the shards say about themselves. */
 static void write_self(struct aggregate_shard *const *shards, size_t count,
                        const struct metric_sink *sink)
@@ -148,24 +143,17 @@ static void write_self(struct aggregate_shard *const *shards, size_t count,
         rejected += cell_get(&shards[i]->rejected);
         routes += cell_get(&shards[i]->routes_rejected);
     }
-    write_counter(sink,
-                  &(struct metric_family){"vethscope_series",
-                                          "Sample lines that the workers' series tables hold; a "
-                                          "histogram counts with all its lines.",
-                                          "", METRIC_GAUGE},
-                  lines);
-    write_counter(sink,
-                  &(struct metric_family){"vethscope_series_rejected_total",
-                                          "Observations that were not counted because their series "
-                                          "found no room.",
-                                          "", METRIC_COUNTER},
-                  rejected);
-    write_counter(sink,
-                  &(struct metric_family){"vethscope_routes_rejected_total",
-                                          "Exchanges counted under the route {other} because their "
-                                          "service had too many routes.",
-                                          "", METRIC_COUNTER},
-                  routes);
+    metric_emit_gauge(sink, "vethscope_series",
+                      "Sample lines that the workers' series tables hold; a histogram counts with "
+                      "all its lines.",
+                      (double)lines);
+    metric_emit_counter(sink, "vethscope_series_rejected_total",
+                        "Observations that were not counted because their series found no room.",
+                        rejected);
+    metric_emit_counter(sink, "vethscope_routes_rejected_total",
+                        "Exchanges counted under the route {other} because their service had too "
+                        "many routes, or because the route was too long.",
+                        routes);
 }
 
 int aggregate_write(struct aggregate_shard *const *shards, size_t count,

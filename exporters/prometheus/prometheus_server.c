@@ -1,0 +1,211 @@
+#include "exporters/prometheus/prometheus_server.h"
+
+#include "exporters/prometheus/listen_socket.h"
+#include "exporters/prometheus/prometheus_text.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * One thread for each connection: a scraper that reads slowly, or a scrape that takes long, keeps
+ * its own thread and nobody else's. What a peer can hold is bounded by the limits below.
+ */
+
+/* Several Prometheus servers, probes and people at once. */
+#define CONNECTION_LIMIT 64
+/* Of these, what one address may hold: the others stay served. */
+#define CONNECTION_LIMIT_PER_ADDRESS 16
+/* Seconds without a byte before a connection is closed. */
+#define CONNECTION_TIMEOUT_S 10
+/* Request head and bookkeeping of one connection. */
+#define CONNECTION_MEMORY (16 * 1024)
+/* Rendering needs a few KiB; the library's default would be the system's 8 MiB. */
+#define CONNECTION_STACK (512 * 1024)
+
+struct prometheus_server {
+    struct prometheus_server_options options;
+    struct MHD_Daemon *daemon;
+    uint16_t port;
+};
+
+static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status,
+                             struct MHD_Response *response, const char *content_type)
+{
+    if (response == NULL) {
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    enum MHD_Result result = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned status,
+                                  const char *text)
+{
+    char line[PROMETHEUS_SERVER_ERROR_SIZE];
+    int length = snprintf(line, sizeof(line), "%.*s\n", (int)sizeof(line) - 2, text);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer((size_t)length, line, MHD_RESPMEM_MUST_COPY);
+    return reply(connection, status, response, "text/plain; charset=utf-8");
+}
+
+static enum MHD_Result reply_metrics(const struct prometheus_server *server,
+                                     struct MHD_Connection *connection)
+{
+    struct byte_writer out;
+    struct prometheus_text text;
+    byte_writer_init(&out);
+    prometheus_text_init(&text, &out);
+    struct metric_sink sink = prometheus_text_sink(&text);
+    int result = server->options.render(server->options.context, &sink);
+    int whole = prometheus_text_fini(&text);
+    if (result != 0 || whole != 0) {
+        byte_writer_fini(&out);
+        return reply_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+                          strerror(result != 0 ? -result : -whole));
+    }
+    /* The response frees the buffer; an empty set has none. */
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        out.length, out.data, out.data == NULL ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        byte_writer_fini(&out);
+    }
+    return reply(connection, MHD_HTTP_OK, response, PROMETHEUS_TEXT_CONTENT_TYPE);
+}
+
+static enum MHD_Result reply_state(struct MHD_Connection *connection, const char *fine,
+                                   const char *trouble)
+{
+    return trouble == NULL ? reply_text(connection, MHD_HTTP_OK, fine)
+                           : reply_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, trouble);
+}
+
+static enum MHD_Result reply_not_allowed(struct MHD_Connection *connection)
+{
+    static char text[] = "only GET and HEAD\n";
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(sizeof(text) - 1, text, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL) {
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    return reply(connection, MHD_HTTP_METHOD_NOT_ALLOWED, response, "text/plain; charset=utf-8");
+}
+
+static enum MHD_Result dispatch(const struct prometheus_server *server,
+                                struct MHD_Connection *connection, const char *path)
+{
+    const struct prometheus_server_options *options = &server->options;
+    if (strcmp(path, "/metrics") == 0) {
+        return reply_metrics(server, connection);
+    }
+    if (strcmp(path, "/healthz") == 0) {
+        return reply_state(connection, "healthy", options->not_healthy(options->context));
+    }
+    if (strcmp(path, "/readyz") == 0) {
+        return reply_state(connection, "ready", options->not_ready(options->context));
+    }
+    return reply_text(connection, MHD_HTTP_NOT_FOUND, "not found; see /metrics, /healthz, /readyz");
+}
+
+/* Called for the head of a request, and again once its body (which we never want) is over. */
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
+                                  const char *path, const char *method, const char *version,
+                                  const char *upload, size_t *upload_size, void **state)
+{
+    static char seen;
+    (void)version;
+    (void)upload;
+    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
+        return reply_not_allowed(connection);
+    }
+    if (*state == NULL) {
+        *state = &seen;
+        return MHD_YES;
+    }
+    *upload_size = 0;
+    return dispatch(context, connection, path);
+}
+
+static struct MHD_Daemon *start_daemon(struct prometheus_server *server, int socket)
+{
+    return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
+                                MHD_USE_POLL | MHD_USE_ITC,
+                            server->port, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET,
+                            socket, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT,
+                            MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                            (unsigned)CONNECTION_LIMIT_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)CONNECTION_MEMORY, MHD_OPTION_THREAD_STACK_SIZE,
+                            (size_t)CONNECTION_STACK, MHD_OPTION_END);
+}
+
+static const char *reason_of(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return "address in use";
+    case EADDRNOTAVAIL:
+        return "this machine has no such address";
+    case EINVAL:
+        return "not an ADDR:PORT, [V6]:PORT or :PORT";
+    default:
+        return strerror(error);
+    }
+}
+
+static int open_server(struct prometheus_server *server)
+{
+    int socket = -1;
+    int result = listen_socket_open(server->options.listen, &socket);
+    if (result != 0) {
+        return result;
+    }
+    server->port = listen_socket_port(socket);
+    server->daemon = start_daemon(server, socket);
+    if (server->daemon == NULL) {
+        result = errno == 0 ? -ENOMEM : -errno;
+        close(socket);
+    }
+    return result;
+}
+
+int prometheus_server_start(const struct prometheus_server_options *options,
+                            struct prometheus_server **server_out,
+                            char error_out[static PROMETHEUS_SERVER_ERROR_SIZE])
+{
+    struct prometheus_server *server = calloc(1, sizeof(*server));
+    int result = -ENOMEM;
+    if (server != NULL) {
+        server->options = *options;
+        result = open_server(server);
+    }
+    if (result != 0) {
+        snprintf(error_out, PROMETHEUS_SERVER_ERROR_SIZE, "cannot listen on %.128s: %s",
+                 options->listen, reason_of(-result));
+        free(server);
+        return result;
+    }
+    server->options.listen = NULL; /* the caller's text need not live on */
+    *server_out = server;
+    return 0;
+}
+
+uint16_t prometheus_server_port(const struct prometheus_server *server)
+{
+    return server->port;
+}
+
+void prometheus_server_stop(struct prometheus_server *server)
+{
+    if (server != NULL) {
+        MHD_stop_daemon(server->daemon);
+        free(server);
+    }
+}
