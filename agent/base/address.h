@@ -32,5 +32,6 @@ int address_parse(const char *text, struct address *address_out);
  * ADDRESS_TEXT_SIZE bytes. */
 size_t address_format(const struct address *address, char *text);
 
-/* "10.0.0.1:80" or "[2001:db8::1]:80"; `text` holds ENDPOINT_TEXT_SIZE bytes. Returns the length. */
+/* "10.0.0.1:80" or "[2001:db8::1]:80"; `text` holds ENDPOINT_TEXT_SIZE bytes. Returns the length.
+ */
 size_t endpoint_format(const struct endpoint *endpoint, char *text);

@@ -5,7 +5,12 @@
  * The value of a key is escaped, so bytes that a peer controls cannot forge a line or move a
  * terminal's cursor. Only commands and life-cycle code log; library stages return a status.
  */
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
 
 /* Lines above this level are not written; LOG_LEVEL_INFO at the start. Any thread. */
 void log_set_level(enum log_level level);

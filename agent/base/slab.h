@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,4 +41,11 @@ static inline uint32_t slab_index(const struct slab *slab, const void *object)
 static inline void *slab_at(const struct slab *slab, uint32_t index)
 {
     return (char *)slab->region + slab->object_size * index;
+}
+
+/* Whether the object lies in this slab's region. */
+static inline bool slab_owns(const struct slab *slab, const void *object)
+{
+    uintptr_t at = (uintptr_t)object;
+    return at >= (uintptr_t)slab->region && at - (uintptr_t)slab->region < slab->region_size;
 }

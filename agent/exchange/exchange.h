@@ -6,8 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* From which end a connection is seen at its interface: the pod behind it was asked, or it asked. */
-enum exchange_side { EXCHANGE_SERVER, EXCHANGE_CLIENT };
+/* From which end a connection is seen at its interface: the pod behind it was asked, or it asked.
+ */
+enum exchange_side {
+    EXCHANGE_SERVER,
+    EXCHANGE_CLIENT
+};
 
 enum exchange_outcome {
     EXCHANGE_COMPLETE,
@@ -59,24 +63,24 @@ struct connection {
  * NULL, EXCHANGE_TIME_UNKNOWN, EXCHANGE_SIZE_UNKNOWN, EXCHANGE_STATUS_UNKNOWN.
  */
 struct exchange {
-    int64_t start_ns;            /* first byte of the request (of the response in RESPONSE_ONLY) */
-    int64_t request_end_ns;      /* last byte of the request */
-    int64_t response_start_ns;   /* first byte of the final response */
-    int64_t response_end_ns;     /* last byte of it */
-    int64_t connect_server_ns;   /* a duration: SYN to SYN-ACK; with a connection's first exchange */
-    int64_t connect_client_ns;   /* a duration: SYN-ACK to ACK; with the first exchange too */
+    int64_t start_ns;          /* first byte of the request (of the response in RESPONSE_ONLY) */
+    int64_t request_end_ns;    /* last byte of the request */
+    int64_t response_start_ns; /* first byte of the final response */
+    int64_t response_end_ns;   /* last byte of it */
+    int64_t connect_server_ns; /* a duration: SYN to SYN-ACK; with a connection's first exchange */
+    int64_t connect_client_ns; /* a duration: SYN-ACK to ACK; with the first exchange too */
     uint64_t request_body_bytes;
     uint64_t response_body_bytes;
     struct slice method;
-    struct slice target;         /* as sent; longer ones are cut at the configured bound */
-    struct slice route;          /* low-cardinality template */
-    struct slice host;           /* authority of the target, else the Host field */
+    struct slice target; /* as sent; longer ones are cut at the configured bound */
+    struct slice route;  /* low-cardinality template */
+    struct slice host;   /* authority of the target, else the Host field */
     struct slice user_agent;
-    struct slice trace_id;       /* 16 or 32 lower-case hex digits, from the trace context fields */
+    struct slice trace_id; /* 16 or 32 lower-case hex digits, from the trace context fields */
     uint16_t status;
     uint16_t interim[EXCHANGE_INTERIM_MAX];
     uint8_t interim_count;
-    uint8_t minor_version;       /* of the request, else of the response */
+    uint8_t minor_version; /* of the request, else of the response */
     enum exchange_outcome outcome;
     enum exchange_reason reason;
     bool ambiguous;
@@ -84,18 +88,18 @@ struct exchange {
 
 /* What happens to a connection beside its exchanges. */
 enum connection_event_kind {
-    CONNECTION_OPENED,             /* handshake seen, or payload without one; once */
-    CONNECTION_FAILED,             /* a SYN that was refused or never answered */
-    CONNECTION_CONNECT_SERVER_NS,  /* amount: SYN to SYN-ACK */
-    CONNECTION_CONNECT_CLIENT_NS,  /* amount: SYN-ACK to ACK */
-    CONNECTION_RETRANSMITTED,      /* amount: bytes */
-    CONNECTION_CONFLICTING,        /* amount: overlapping bytes that differed */
-    CONNECTION_MISSED,             /* amount: bytes that were on the wire and not captured or read */
-    CONNECTION_BLIND,              /* not HTTP/1.x; `protocol` says what; once */
-    CONNECTION_BLIND_BYTES,        /* amount; with the same `protocol` */
-    CONNECTION_REQUEST_BEGAN,      /* `method`; balanced by one REQUEST_ENDED */
-    CONNECTION_REQUEST_ENDED,      /* `method`; before or with its exchange */
-    CONNECTION_CLOSED,             /* the last event: `slots` may be let go */
+    CONNECTION_OPENED,            /* handshake seen, or payload without one; once */
+    CONNECTION_FAILED,            /* a SYN that was refused or never answered */
+    CONNECTION_CONNECT_SERVER_NS, /* amount: SYN to SYN-ACK */
+    CONNECTION_CONNECT_CLIENT_NS, /* amount: SYN-ACK to ACK */
+    CONNECTION_RETRANSMITTED,     /* amount: bytes */
+    CONNECTION_CONFLICTING,       /* amount: overlapping bytes that differed */
+    CONNECTION_MISSED,            /* amount: bytes that were on the wire and not captured or read */
+    CONNECTION_BLIND,             /* not HTTP/1.x; `protocol` says what; once */
+    CONNECTION_BLIND_BYTES,       /* amount; with the same `protocol` */
+    CONNECTION_REQUEST_BEGAN,     /* `method`; balanced by one REQUEST_ENDED */
+    CONNECTION_REQUEST_ENDED,     /* `method`; before or with its exchange */
+    CONNECTION_CLOSED,            /* the last event: `slots` may be let go */
 };
 
 struct connection_event {
@@ -105,7 +109,8 @@ struct connection_event {
     struct slice method;
 };
 
-/* Where exchanges and connection events go. Called on the worker's thread, in the order of ending. */
+/* Where exchanges and connection events go. Called on the worker's thread, in the order of ending.
+ */
 struct exchange_sink {
     void *context;
     void (*exchange)(void *context, struct connection *connection, const struct exchange *exchange);

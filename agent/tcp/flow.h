@@ -3,7 +3,6 @@
 #include "agent/base/address.h"
 #include "agent/decode/segment.h"
 
-#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,20 +24,24 @@ struct flow_key {
 };
 
 struct stream {
-    uint64_t start;     /* where the delivery began */
-    uint64_t next;      /* everything before is delivered or declared missing */
-    uint64_t end;       /* behind the last byte once the FIN was seen, else STREAM_NO_END */
-    uint32_t origin;    /* the sequence number at STREAM_ORIGIN */
-    bool known;         /* origin is set */
-    bool seen;          /* a segment of this side was captured */
-    bool synced;        /* start and next are set */
+    uint64_t start;  /* where the delivery began */
+    uint64_t next;   /* everything before is delivered or declared missing */
+    uint64_t end;    /* behind the last byte once the FIN was seen, else STREAM_NO_END */
+    uint32_t origin; /* the sequence number at STREAM_ORIGIN */
+    bool known;      /* origin is set */
+    bool seen;       /* a segment of this side was captured */
+    bool synced;     /* start and next are set */
     bool syn_seen;
     bool payload_seen;
-    bool ended;         /* the end was delivered */
+    bool ended;                     /* the end was delivered */
     enum frame_direction direction; /* of this side's segments */
 };
 
-enum flow_list_name { FLOW_LIST_EMPTY, FLOW_LIST_CARRYING, FLOW_LISTS };
+enum flow_list_name {
+    FLOW_LIST_EMPTY,
+    FLOW_LIST_CARRYING,
+    FLOW_LISTS
+};
 
 struct waiting;
 
@@ -50,17 +53,18 @@ struct flow {
     int64_t listed_ns;       /* when it was put at its list's end */
     int64_t syn_ns;          /* of the first SYN, 0: not seen */
     int64_t syn_ack_ns;
-    uint64_t unread_bytes;   /* since they were last reported, of a flow that nobody reads */
-    struct flow *previous;   /* in its list, least recently listed first */
+    uint64_t unread_bytes; /* since they were last reported, of a flow that nobody reads */
+    struct flow *previous; /* in its list, least recently listed first */
     struct flow *next;
     uint32_t hash;
     enum flow_list_name list;
-    bool established; /* the handshake's last ACK was seen */
-    bool unread;      /* its bytes are only counted */
-    bool closed;      /* it lingers to swallow late segments */
-    bool reset;       /* a RST was captured; what precedes it may still come */
+    unsigned syn_side; /* sent the SYN, with syn_ns or syn_ack_ns */
+    bool established;  /* the handshake's last ACK was seen */
+    bool unread;       /* its bytes are only counted */
+    bool closed;       /* it lingers to swallow late segments */
+    bool reset;        /* a RST was captured; what precedes it may still come */
     unsigned reset_side;
-    alignas(max_align_t) unsigned char user[]; /* the next stage's, zeroed at the start */
+    max_align_t user[]; /* the next stage's, zeroed at the start */
 };
 
 /* Begins the delivery of a stream at `start`, once. */

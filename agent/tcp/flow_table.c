@@ -31,9 +31,9 @@ int flow_table_init(struct flow_table *table, uint32_t limit, size_t user_size)
     }
     table->slot_mask = slot_count - 1;
     table->lists[FLOW_LIST_EMPTY].limit = limit / EMPTY_SHARE > 0 ? limit / EMPTY_SHARE : 1;
-    table->lists[FLOW_LIST_CARRYING].limit =
-        limit > table->lists[FLOW_LIST_EMPTY].limit ? limit - table->lists[FLOW_LIST_EMPTY].limit
-                                                    : 1;
+    table->lists[FLOW_LIST_CARRYING].limit = limit > table->lists[FLOW_LIST_EMPTY].limit
+                                                 ? limit - table->lists[FLOW_LIST_EMPTY].limit
+                                                 : 1;
     void *slots = mmap(NULL, slots_size(table), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (slots == MAP_FAILED) {
@@ -44,8 +44,8 @@ int flow_table_init(struct flow_table *table, uint32_t limit, size_t user_size)
     uint32_t capacity =
         table->lists[FLOW_LIST_EMPTY].limit + table->lists[FLOW_LIST_CARRYING].limit + 1;
     int status = slab_init(&table->flows, sizeof(struct flow) + user_size, capacity);
-    if (status == 0 && getrandom(table->seed, sizeof(table->seed), 0) !=
-                           (ssize_t)sizeof(table->seed)) {
+    if (status == 0 &&
+        getrandom(table->seed, sizeof(table->seed), 0) != (ssize_t)sizeof(table->seed)) {
         status = -errno;
     }
     if (status != 0) {
@@ -112,7 +112,8 @@ struct flow *flow_table_find(const struct flow_table *table, const struct flow_k
     uint32_t hash = hash_key(table, key);
     for (uint32_t at = hash & table->slot_mask; table->slots[at].index != 0;
          at = (at + 1) & table->slot_mask) {
-        if (table->slots[at].hash == hash && key_equal(&flow_in(table, &table->slots[at])->key, key)) {
+        if (table->slots[at].hash == hash &&
+            key_equal(&flow_in(table, &table->slots[at])->key, key)) {
             return flow_in(table, &table->slots[at]);
         }
     }

@@ -43,7 +43,8 @@ struct flow_key flow_key_of(const struct segment *segment, unsigned *side_out);
 struct flow *flow_table_find(const struct flow_table *table, const struct flow_key *key);
 
 /* A new, zeroed flow in the empty list; call flow_table_victim first. NULL: full. */
-struct flow *flow_table_insert(struct flow_table *table, const struct flow_key *key, int64_t now_ns);
+struct flow *flow_table_insert(struct flow_table *table, const struct flow_key *key,
+                               int64_t now_ns);
 
 /* The flow to close and remove before another enters this list; NULL: there is room. */
 struct flow *flow_table_victim(struct flow_table *table, enum flow_list_name list);

@@ -68,7 +68,8 @@ int reassembly_init(struct reassembly *reassembly, const struct tcp_options *opt
                     const struct tcp_handler *handler)
 {
     uint64_t nodes = options->max_held_bytes / sizeof(struct held);
-    uint32_t capacity = nodes < 16 ? 16 : (uint32_t)(nodes > UINT32_MAX / 2 ? UINT32_MAX / 2 : nodes);
+    uint32_t capacity =
+        nodes < 16 ? 16 : (uint32_t)(nodes > UINT32_MAX / 2 ? UINT32_MAX / 2 : nodes);
     *reassembly = (struct reassembly){.handler = *handler,
                                       .reorder_packets = options->reorder_packets,
                                       .reorder_ns = options->reorder_ns,
@@ -97,16 +98,21 @@ void reassembly_finish_side(struct reassembly *reassembly, struct flow *flow, un
     }
 }
 
-static void declare_gap(struct reassembly *reassembly, struct flow *flow, unsigned side, uint64_t to)
+/* `time_ns`: of the packet whose end the capture cut off, or unknown. */
+static void pass_gap(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                     uint64_t length, int64_t time_ns)
 {
-    struct stream *stream = &flow->streams[side];
-    uint64_t length = to - stream->next;
-    stream->next = to;
+    flow->streams[side].next += length;
     if (!flow->unread) {
-        reassembly->handler.gap(reassembly->handler.context, flow, side, length,
-                                reassembly->now_ns);
+        reassembly->handler.gap(reassembly->handler.context, flow, side, length, time_ns);
     }
     reassembly_finish_side(reassembly, flow, side);
+}
+
+static void declare_gap(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                        uint64_t to)
+{
+    pass_gap(reassembly, flow, side, to - flow->streams[side].next, TCP_TIME_UNKNOWN);
 }
 
 static void piece_drop_front(struct piece *piece, uint32_t count)
@@ -156,7 +162,7 @@ static void deliver(struct reassembly *reassembly, struct flow *flow, unsigned s
         reassembly->handler.data(reassembly->handler.context, flow, side, &data);
     }
     if (piece.length > piece.captured) {
-        declare_gap(reassembly, flow, side, stream->next + (piece.length - piece.captured));
+        pass_gap(reassembly, flow, side, piece.length - piece.captured, piece.time_ns);
     }
     reassembly_finish_side(reassembly, flow, side);
 }
@@ -310,9 +316,8 @@ static void count_conflicts(struct reassembly *reassembly, struct flow *flow, un
 static struct held *take_node(struct reassembly *reassembly, struct waiting *waiting,
                               struct piece *piece, uint64_t room)
 {
-    struct held *held = waiting->held_count < reassembly->held_per_flow
-                            ? slab_take(&reassembly->held)
-                            : NULL;
+    struct held *held =
+        waiting->held_count < reassembly->held_per_flow ? slab_take(&reassembly->held) : NULL;
     if (held == NULL) {
         reassembly->held.refused += waiting->held_count >= reassembly->held_per_flow;
         return NULL;
@@ -435,13 +440,13 @@ static bool force_start(struct reassembly *reassembly, struct flow *flow, bool a
     bool due = false;
     for (unsigned side = 0; side < FLOW_SIDES; side++) {
         const struct held *head = flow->waiting->sides[side].head;
-        due = due || (head != NULL && (all || is_overdue(reassembly, head->packet,
-                                                         head->arrival_ns)));
+        due = due ||
+              (head != NULL && (all || is_overdue(reassembly, head->packet, head->arrival_ns)));
     }
     bool unsynced = false;
     for (unsigned side = 0; side < FLOW_SIDES; side++) {
-        bool startable = flow->waiting->sides[side].head != NULL ||
-                         flow->waiting->sides[side].lowest_ack != 0;
+        bool startable =
+            flow->waiting->sides[side].head != NULL || flow->waiting->sides[side].lowest_ack != 0;
         unsynced = unsynced || (!flow->streams[side].synced && startable);
     }
     if (!due || !unsynced) {
@@ -514,8 +519,7 @@ static bool force_one(struct reassembly *reassembly, struct flow *flow, bool all
     return force_start(reassembly, flow, all) ||
            force_acknowledged(reassembly, flow, 1 - older, all) ||
            force_acknowledged(reassembly, flow, older, all) ||
-           force_head(reassembly, flow, older, all) ||
-           force_head(reassembly, flow, 1 - older, all);
+           force_head(reassembly, flow, older, all) || force_head(reassembly, flow, 1 - older, all);
 }
 
 static void give_up(struct reassembly *reassembly, struct flow *flow, bool all)

@@ -65,9 +65,8 @@ static void remove_flow(struct tcp *tcp, struct flow *flow, enum flow_end end)
 static void linger(struct tcp *tcp, struct flow *flow, enum flow_end end, unsigned side)
 {
     close_flow(tcp, flow, end, side);
-    struct flow *victim = flow->list == FLOW_LIST_CARRYING
-                              ? flow_table_victim(&tcp->flows, FLOW_LIST_EMPTY)
-                              : NULL;
+    struct flow *victim =
+        flow->list == FLOW_LIST_CARRYING ? flow_table_victim(&tcp->flows, FLOW_LIST_EMPTY) : NULL;
     if (victim != NULL) {
         tcp->evicted += !victim->closed;
         remove_flow(tcp, victim, FLOW_END_EVICTED);
@@ -150,10 +149,12 @@ static void receive_syn(struct tcp *tcp, struct flow *flow, unsigned side,
         sync_at(peer, segment->acknowledgment);
         if (first && flow->syn_ack_ns == 0) {
             flow->syn_ack_ns = segment->time_ns;
+            flow->syn_side = 1 - side;
             handler->answered(handler->context, flow, 1 - side, segment->time_ns);
         }
     } else if (flow->syn_ns == 0) {
         flow->syn_ns = segment->time_ns;
+        flow->syn_side = side;
     }
 }
 

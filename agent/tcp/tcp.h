@@ -23,9 +23,12 @@ struct stream_data {
     int64_t time_ns;
 };
 
+/* The time of bytes that no captured packet carried. */
+#define TCP_TIME_UNKNOWN INT64_MIN
+
 enum flow_end {
-    FLOW_END_FIN,       /* both directions ended in order */
-    FLOW_END_RESET,     /* `side` sent a RST */
+    FLOW_END_FIN,   /* both directions ended in order */
+    FLOW_END_RESET, /* `side` sent a RST */
     FLOW_END_IDLE,
     FLOW_END_EVICTED,   /* its place in the table was needed */
     FLOW_END_REUSED,    /* the ports began another connection */
@@ -37,6 +40,7 @@ enum flow_end {
 struct tcp_handler {
     void *context;
     void (*data)(void *context, struct flow *flow, unsigned side, const struct stream_data *data);
+    /* Missing bytes; `time_ns` is known where the packet was captured and cut short. */
     void (*gap)(void *context, struct flow *flow, unsigned side, uint64_t length, int64_t time_ns);
     void (*finished)(void *context, struct flow *flow, unsigned side, int64_t time_ns);
     void (*closed)(void *context, struct flow *flow, enum flow_end end, unsigned side,
@@ -63,7 +67,7 @@ struct tcp_options {
 struct tcp_counters {
     uint64_t flows;
     uint64_t evicted;
-    uint64_t held_refused; /* out-of-order segments for which there was no room */
+    uint64_t held_refused;  /* out-of-order segments for which there was no room */
     uint64_t out_of_window; /* segments that fit no place near their stream */
 };
 

@@ -1,0 +1,450 @@
+#include "agent/exchange/pairing.h"
+
+#include "agent/exchange/conversation.h"
+#include "agent/exchange/http1.h"
+#include "agent/exchange/matching.h"
+#include "agent/exchange/protocol.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Finds out for each flow who is the client and whether it speaks HTTP/1.x, from its first bytes
+ * and never from a port, and from then on hands its bytes to http1.c. A flow whose beginning was
+ * missed is searched for a message start for as long as it lasts; one that began otherwise is
+ * blind, and its bytes are only counted.
+ */
+
+/* How the memory is divided between waiting requests and the beginnings of heads. */
+#define REQUESTS_SHARE 2
+/* Beside the target: method, host, user agent, trace id. */
+#define SIDE_TEXTS 1024
+
+/* ---- events ---- */
+
+void conversation_event(struct pairing *pairing, struct conversation *conversation,
+                        enum connection_event_kind kind, uint64_t amount)
+{
+    if (amount > 0) {
+        struct connection_event event = {
+            .kind = kind, .amount = amount, .protocol = conversation->blind_name};
+        pairing->sink.event(pairing->sink.context, &conversation->connection, &event);
+    }
+}
+
+static struct conversation *conversation_of(struct flow *flow)
+{
+    return (struct conversation *)flow->user;
+}
+
+/* ---- roles ---- */
+
+static enum exchange_side side_of(const struct pairing *pairing, const struct flow *flow,
+                                  unsigned client_side)
+{
+    enum frame_direction from_client = flow->streams[client_side].direction;
+    enum frame_direction from_server = flow->streams[1 - client_side].direction;
+    if (from_client == FRAME_TO_POD) {
+        return EXCHANGE_SERVER;
+    }
+    if (from_client == FRAME_FROM_POD) {
+        return EXCHANGE_CLIENT;
+    }
+    if (from_server != FRAME_DIRECTION_UNKNOWN) {
+        return from_server == FRAME_TO_POD ? EXCHANGE_CLIENT : EXCHANGE_SERVER;
+    }
+    return pairing->default_side;
+}
+
+static void set_roles(struct pairing *pairing, struct flow *flow, unsigned client_side)
+{
+    struct conversation *conversation = conversation_of(flow);
+    if (!conversation->roles_known) {
+        conversation->roles_known = true;
+        conversation->client_side = client_side;
+        conversation->connection.client = flow_endpoint(flow, client_side);
+        conversation->connection.server = flow_endpoint(flow, 1 - client_side);
+        conversation->connection.interface = flow->key.interface;
+        conversation->connection.side = side_of(pairing, flow, client_side);
+    }
+}
+
+static void open_connection(struct pairing *pairing, struct conversation *conversation)
+{
+    if (!conversation->opened) {
+        conversation->opened = true;
+        conversation_event(pairing, conversation, CONNECTION_OPENED, 1);
+    }
+}
+
+static bool is_server_port(const struct pairing *pairing, uint16_t port)
+{
+    for (size_t i = 0; i < pairing->server_port_count; i++) {
+        if (pairing->server_ports[i] == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Neither handshake nor bytes tell: a configured port, else the lower one is the server's. */
+static unsigned guess_client_side(const struct pairing *pairing, const struct flow *flow)
+{
+    if (is_server_port(pairing, flow->key.port[0]) != is_server_port(pairing, flow->key.port[1])) {
+        return is_server_port(pairing, flow->key.port[0]) ? 1 : 0;
+    }
+    return flow->key.port[0] < flow->key.port[1] ? 1 : 0;
+}
+
+static enum conversation_role role_of(const struct conversation *conversation, unsigned side)
+{
+    return side == conversation->client_side ? ROLE_CLIENT : ROLE_SERVER;
+}
+
+/* ---- what it speaks ---- */
+
+static void become_blind(struct pairing *pairing, struct flow *flow, const char *name,
+                         uint64_t bytes)
+{
+    struct conversation *conversation = conversation_of(flow);
+    set_roles(pairing, flow, guess_client_side(pairing, flow));
+    open_connection(pairing, conversation);
+    conversation->protocol = CONVERSATION_BLIND;
+    conversation->blind_name = name;
+    bytes += conversation->unplaced_bytes;
+    for (unsigned role = 0; role < ROLES; role++) {
+        struct speaker *speaker = &conversation->speakers[role];
+        bytes += speaker->partial != NULL ? speaker->partial->length : 0;
+        partial_drop(&pairing->partials, &speaker->partial);
+    }
+    conversation_event(pairing, conversation, CONNECTION_BLIND, 1);
+    conversation_event(pairing, conversation, CONNECTION_BLIND_BYTES, bytes);
+    flow->unread = true;
+}
+
+static void become_http1(struct pairing *pairing, struct flow *flow, unsigned client_side,
+                         bool in_step)
+{
+    struct conversation *conversation = conversation_of(flow);
+    set_roles(pairing, flow, client_side);
+    open_connection(pairing, conversation);
+    conversation->protocol = CONVERSATION_HTTP1;
+    http1_begin(conversation, in_step);
+    conversation_event(pairing, conversation, CONNECTION_MISSED, conversation->unplaced_bytes);
+}
+
+static void read_http1(struct pairing *pairing, struct flow *flow, unsigned side,
+                       const struct stream_data *data)
+{
+    struct conversation *conversation = conversation_of(flow);
+    uint64_t foreign = 0;
+    const char *name =
+        http1_data(pairing, conversation, role_of(conversation, side), data, &foreign);
+    if (name != NULL) {
+        conversation->unplaced_bytes = 0;
+        become_blind(pairing, flow, name, foreign);
+    }
+}
+
+/* The beginning was missed: any segment may be the first that starts a message. */
+static void search(struct pairing *pairing, struct flow *flow, unsigned side,
+                   const struct stream_data *data)
+{
+    struct conversation *conversation = conversation_of(flow);
+    enum http_sniff found = http1_recognise(data);
+    unsigned client_side = found == HTTP_SNIFF_REQUEST ? side : 1 - side;
+    bool fits = !conversation->roles_known || client_side == conversation->client_side;
+    if ((found == HTTP_SNIFF_REQUEST || found == HTTP_SNIFF_RESPONSE) && fits) {
+        become_http1(pairing, flow, client_side, false);
+        read_http1(pairing, flow, side, data);
+    } else {
+        conversation->unplaced_bytes += data->length;
+    }
+}
+
+/* Bytes that do not tell yet wait as the beginning of a head. */
+static void keep_undecided(struct pairing *pairing, struct flow *flow, unsigned side,
+                           const struct stream_data *data)
+{
+    struct conversation *conversation = conversation_of(flow);
+    struct speaker *speaker = &conversation->speakers[role_of(conversation, side)];
+    bool fresh = speaker->partial == NULL;
+    if (!partial_append(&pairing->partials, &speaker->partial, data->bytes, data->length)) {
+        become_blind(pairing, flow, "unknown", data->length);
+    } else if (fresh) {
+        speaker->partial->offset = data->offset;
+        speaker->partial->peer_offset = data->peer_offset;
+        speaker->partial->time_ns = data->time_ns;
+    }
+}
+
+/* The first bytes of a connection whose handshake was seen. */
+static void decide(struct pairing *pairing, struct flow *flow, unsigned side,
+                   const struct stream_data *data)
+{
+    struct conversation *conversation = conversation_of(flow);
+    struct speaker *speaker = &conversation->speakers[role_of(conversation, side)];
+    struct stream_data unread = *data;
+    const char *bytes = data->bytes;
+    size_t length = data->length;
+    if (speaker->partial != NULL) {
+        keep_undecided(pairing, flow, side, data);
+        if (speaker->partial == NULL) {
+            return;
+        }
+        bytes = speaker->partial->bytes;
+        length = speaker->partial->length;
+        unread.bytes += data->length; /* the parser finds all of it in the partial head */
+        unread.offset += data->length;
+        unread.length = 0;
+    }
+    enum http_sniff sniff = http_sniff(bytes, length);
+    bool client = side == conversation->client_side;
+    if (sniff == (client ? HTTP_SNIFF_REQUEST : HTTP_SNIFF_RESPONSE)) {
+        become_http1(pairing, flow, conversation->client_side, true);
+        read_http1(pairing, flow, side, &unread);
+    } else if (sniff != HTTP_SNIFF_UNDECIDED) {
+        const char *name = sniff == HTTP_SNIFF_HTTP09 ? "http09" : protocol_name(bytes, length);
+        become_blind(pairing, flow, name, unread.length);
+    } else if (speaker->partial == NULL) {
+        keep_undecided(pairing, flow, side, data);
+    }
+}
+
+/* ---- what TCP reports ---- */
+
+static bool starts_seen(const struct flow *flow)
+{
+    return flow->syn_ns != 0 || flow->syn_ack_ns != 0;
+}
+
+/* The first thing that is heard of the flow's content. */
+static void begin(struct pairing *pairing, struct flow *flow)
+{
+    struct conversation *conversation = conversation_of(flow);
+    conversation->begun = true;
+    conversation->first_finished = ROLES;
+    if (flow->syn_ack_ns == 0 || flow->syn_ns == 0) {
+        conversation->connect_server_ns = EXCHANGE_TIME_UNKNOWN;
+    }
+    if (!flow->established) {
+        conversation->connect_client_ns = EXCHANGE_TIME_UNKNOWN;
+    }
+    conversation->protocol = CONVERSATION_SEARCHING;
+    conversation->missing_reason = EXCHANGE_REASON_MIDSTREAM;
+    if (starts_seen(flow)) {
+        conversation->protocol = CONVERSATION_UNDECIDED;
+        conversation->missing_reason = EXCHANGE_REASON_NONE;
+        set_roles(pairing, flow, flow->syn_side);
+    }
+}
+
+static void on_data(void *context, struct flow *flow, unsigned side, const struct stream_data *data)
+{
+    struct conversation *conversation = conversation_of(flow);
+    if (!conversation->begun) {
+        begin(context, flow);
+    }
+    switch (conversation->protocol) {
+    case CONVERSATION_HTTP1:
+        read_http1(context, flow, side, data);
+        break;
+    case CONVERSATION_UNDECIDED:
+        decide(context, flow, side, data);
+        break;
+    case CONVERSATION_SEARCHING:
+        search(context, flow, side, data);
+        break;
+    case CONVERSATION_BLIND:
+        conversation_event(context, conversation, CONNECTION_BLIND_BYTES, data->length);
+        break;
+    }
+}
+
+static void on_gap(void *context, struct flow *flow, unsigned side, uint64_t length,
+                   int64_t time_ns)
+{
+    struct pairing *pairing = context;
+    struct conversation *conversation = conversation_of(flow);
+    if (!conversation->begun) {
+        begin(pairing, flow);
+    }
+    if (conversation->protocol == CONVERSATION_HTTP1) {
+        http1_gap(pairing, conversation, role_of(conversation, side), length, time_ns);
+        return;
+    }
+    /* A gap in the first head: from now on the flow is as good as met midstream. */
+    conversation->unplaced_bytes += length;
+    conversation->protocol = CONVERSATION_SEARCHING;
+    conversation->missing_reason = EXCHANGE_REASON_GAP;
+    for (unsigned role = 0; role < ROLES; role++) {
+        struct speaker *speaker = &conversation->speakers[role];
+        conversation->unplaced_bytes += speaker->partial != NULL ? speaker->partial->length : 0;
+        partial_drop(&pairing->partials, &speaker->partial);
+    }
+}
+
+static void on_finished(void *context, struct flow *flow, unsigned side, int64_t time_ns)
+{
+    (void)time_ns;
+    struct conversation *conversation = conversation_of(flow);
+    if (!conversation->begun && starts_seen(flow)) {
+        begin(context, flow);
+    }
+    if (!conversation->begun || !conversation->roles_known) {
+        return;
+    }
+    enum conversation_role role = role_of(conversation, side);
+    if (conversation->first_finished == ROLES) {
+        conversation->first_finished = role;
+    }
+    if (conversation->protocol == CONVERSATION_HTTP1) {
+        http1_finish(context, conversation, role);
+    }
+}
+
+/* A SYN that got no answer, or a RST for one. */
+static bool connect_failed(const struct flow *flow, enum flow_end end)
+{
+    bool unanswered = flow->syn_ns != 0 && flow->syn_ack_ns == 0 &&
+                      !flow->streams[0].payload_seen && !flow->streams[1].payload_seen;
+    return unanswered && (end == FLOW_END_RESET || end == FLOW_END_IDLE);
+}
+
+static void on_closed(void *context, struct flow *flow, enum flow_end end, unsigned side,
+                      int64_t time_ns)
+{
+    (void)time_ns;
+    struct pairing *pairing = context;
+    struct conversation *conversation = conversation_of(flow);
+    if (connect_failed(flow, end)) {
+        set_roles(pairing, flow, flow->syn_side);
+        conversation_event(pairing, conversation, CONNECTION_FAILED, 1);
+    }
+    if (conversation->protocol == CONVERSATION_HTTP1) {
+        matching_closed(pairing, conversation, end, role_of(conversation, side));
+        http1_drop(pairing, conversation);
+    } else if (conversation->begun && conversation->protocol != CONVERSATION_BLIND) {
+        become_blind(pairing, flow, "unknown", 0);
+    }
+    if (conversation->roles_known) {
+        conversation_event(pairing, conversation, CONNECTION_CLOSED, 1);
+    }
+}
+
+static void on_answered(void *context, struct flow *flow, unsigned client_side, int64_t time_ns)
+{
+    struct conversation *conversation = conversation_of(flow);
+    set_roles(context, flow, client_side);
+    conversation->connect_server_ns = EXCHANGE_TIME_UNKNOWN;
+    if (flow->syn_ns != 0 && time_ns >= flow->syn_ns) {
+        conversation->connect_server_ns = time_ns - flow->syn_ns;
+    }
+}
+
+static void on_established(void *context, struct flow *flow, unsigned client_side, int64_t time_ns)
+{
+    struct conversation *conversation = conversation_of(flow);
+    set_roles(context, flow, client_side);
+    open_connection(context, conversation);
+    conversation->connect_client_ns = EXCHANGE_TIME_UNKNOWN;
+    if (time_ns >= flow->syn_ack_ns) {
+        conversation->connect_client_ns = time_ns - flow->syn_ack_ns;
+        conversation_event(context, conversation, CONNECTION_CONNECT_CLIENT_NS,
+                           (uint64_t)conversation->connect_client_ns);
+    }
+    if (conversation->connect_server_ns != EXCHANGE_TIME_UNKNOWN) {
+        conversation_event(context, conversation, CONNECTION_CONNECT_SERVER_NS,
+                           (uint64_t)conversation->connect_server_ns);
+    }
+}
+
+/* Counters that need a name: nothing is counted before it is known who is the server. */
+static void on_retransmitted(void *context, struct flow *flow, unsigned side, uint32_t bytes)
+{
+    (void)side;
+    struct conversation *conversation = conversation_of(flow);
+    if (conversation->roles_known) {
+        conversation_event(context, conversation, CONNECTION_RETRANSMITTED, bytes);
+    }
+}
+
+static void on_conflicting(void *context, struct flow *flow, unsigned side, uint32_t bytes)
+{
+    (void)side;
+    struct conversation *conversation = conversation_of(flow);
+    if (conversation->roles_known) {
+        conversation_event(context, conversation, CONNECTION_CONFLICTING, bytes);
+    }
+}
+
+static void on_unread(void *context, struct flow *flow, uint64_t bytes)
+{
+    conversation_event(context, conversation_of(flow), CONNECTION_BLIND_BYTES, bytes);
+}
+
+/* ---- life ---- */
+
+struct pairing *pairing_new(const struct pairing_options *options, const struct exchange_sink *sink)
+{
+    struct pairing *pairing = calloc(1, sizeof(*pairing));
+    if (pairing == NULL) {
+        return NULL;
+    }
+    pairing->sink = *sink;
+    pairing->routes = options->routes;
+    pairing->default_side = options->side;
+    pairing->max_target_bytes = options->max_target_bytes;
+    pairing->server_ports = calloc(options->server_port_count + 1, sizeof(uint16_t));
+    uint64_t requests = options->memory_bytes / REQUESTS_SHARE;
+    if (pairing->server_ports == NULL ||
+        request_store_init(&pairing->requests, requests, options->max_target_bytes + SIDE_TEXTS) !=
+            0 ||
+        partial_store_init(&pairing->partials, options->memory_bytes - requests,
+                           options->max_head_bytes) != 0) {
+        pairing_free(pairing);
+        return NULL;
+    }
+    pairing->server_port_count = options->server_port_count;
+    if (options->server_port_count > 0) {
+        memcpy(pairing->server_ports, options->server_ports,
+               options->server_port_count * sizeof(uint16_t));
+    }
+    return pairing;
+}
+
+void pairing_free(struct pairing *pairing)
+{
+    if (pairing != NULL) {
+        request_store_fini(&pairing->requests);
+        partial_store_fini(&pairing->partials);
+        free(pairing->server_ports);
+        free(pairing);
+    }
+}
+
+struct tcp_handler pairing_tcp_handler(struct pairing *pairing)
+{
+    return (struct tcp_handler){.context = pairing,
+                                .data = on_data,
+                                .gap = on_gap,
+                                .finished = on_finished,
+                                .closed = on_closed,
+                                .answered = on_answered,
+                                .established = on_established,
+                                .retransmitted = on_retransmitted,
+                                .conflicting = on_conflicting,
+                                .unread = on_unread};
+}
+
+size_t pairing_flow_size(void)
+{
+    return sizeof(struct conversation);
+}
+
+struct pairing_counters pairing_counters(const struct pairing *pairing)
+{
+    return (struct pairing_counters){.requests_refused = pairing->requests.requests.refused,
+                                     .heads_refused = pairing->partials.small.refused +
+                                                      pairing->partials.large.refused};
+}

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "agent/exchange/exchange.h"
+#include "agent/exchange/route.h"
+#include "agent/tcp/tcp.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The exchange stage of one worker: the byte streams of all flows in, exchanges out. See pairing.c
+ * for when a pair is certain.
+ */
+struct pairing;
+
+struct pairing_options {
+    uint64_t memory_bytes; /* for waiting requests and incomplete heads */
+    size_t max_head_bytes;
+    size_t max_target_bytes;
+    const uint16_t *server_ports; /* for connections whose start was not seen; copied */
+    size_t server_port_count;
+    enum exchange_side side;             /* of frames that do not tell their direction */
+    const struct route_patterns *routes; /* outlives the pairing; NULL: none */
+};
+
+struct pairing_counters {
+    uint64_t requests_refused; /* no record was free */
+    uint64_t heads_refused;    /* too long, or no buffer was free */
+};
+
+/* NULL: out of memory. */
+struct pairing *pairing_new(const struct pairing_options *options,
+                            const struct exchange_sink *sink);
+void pairing_free(struct pairing *pairing);
+
+/* What the TCP stage calls, and how many bytes of each flow the pairing uses. */
+struct tcp_handler pairing_tcp_handler(struct pairing *pairing);
+size_t pairing_flow_size(void);
+
+struct pairing_counters pairing_counters(const struct pairing *pairing);
