@@ -1,9 +1,9 @@
-"""A node and its pods for live tests, made of network namespaces.
+"""A node and its pods, made of network namespaces: for the live tests and the demo.
 
 The node is a namespace of its own with a bridge in it, so nothing of the machine that runs the
-tests is seen or touched. A pod is one more namespace whose veth ends on that bridge, as a container
-runtime makes it. Everything goes away when the `with` block ends, also on Ctrl-C and SIGTERM; what
-a killed run left behind is removed by the next one.
+tests is seen or touched (the demo's node is the machine itself). A pod is one more namespace whose
+veth ends on that bridge, as a container runtime makes it. Everything goes away when the `with`
+block ends, also on Ctrl-C and SIGTERM; what a killed run left behind is removed by the next one.
 """
 
 import contextlib
@@ -81,28 +81,20 @@ def run(main):
         sys.exit(f"the lab failed: {failure}")
 
 
-class Namespace:
-    """A network namespace by its name."""
+class Host:
+    """The namespace in which this program runs."""
 
-    def __init__(self, name):
-        self.name = name
-        self.path = f"/run/netns/{name}"
-        command("ip", "netns", "add", name)
-        self.ip("link", "set", "lo", "up")
+    name = None
+    enter_command = ()
 
     def ip(self, *arguments):
         """ip(8) in this namespace."""
-        return command("ip", "-n", self.name, *arguments)
+        return command("ip", *arguments)
 
     @contextlib.contextmanager
     def inside(self):
         """The calling thread is in this namespace; sockets made here stay in it."""
-        with open("/proc/thread-self/ns/net", "rb") as home, open(self.path, "rb") as there:
-            _enter(there)
-            try:
-                yield
-            finally:
-                _enter(home)
+        yield
 
     def get(self, address, port, target, method="GET", timeout=10):
         """One HTTP request from here; returns status and body."""
@@ -113,6 +105,39 @@ class Namespace:
             connection.request(method, target)
             response = connection.getresponse()
             return response.status, response.read()
+
+    def peer_place(self):
+        """For `ip link add ... peer name X`: where X is to be."""
+        return ("netns", str(os.getpid()))
+
+    def delete(self):
+        """Nothing to do."""
+
+
+class Namespace(Host):
+    """A network namespace of its own, by its name."""
+
+    def __init__(self, name):
+        self.name = name
+        self.path = f"/run/netns/{name}"
+        self.enter_command = ("ip", "netns", "exec", name)
+        command("ip", "netns", "add", name)
+        self.ip("link", "set", "lo", "up")
+
+    def ip(self, *arguments):
+        return command("ip", "-n", self.name, *arguments)
+
+    @contextlib.contextmanager
+    def inside(self):
+        with open("/proc/thread-self/ns/net", "rb") as home, open(self.path, "rb") as there:
+            _enter(there)
+            try:
+                yield
+            finally:
+                _enter(home)
+
+    def peer_place(self):
+        return ("netns", self.name)
 
     def delete(self):
         """The name goes; the namespace itself when its last process is gone."""
@@ -133,7 +158,7 @@ class Pod(Namespace):
         self.short_name = name
         self.address = f"10.77.{index >> 8}.{index & 255}"
         self.address6 = f"fd77::{index:x}"
-        self.interface = f"v{index}-{name}"[:15]
+        self.interface = f"{lab.link_prefix}{index}-{name}"[:15]
 
     def link(self, order="peer"):
         """Makes the veth. Runtimes differ in the order: `peer` creates the pod's end in the pod at
@@ -148,12 +173,12 @@ class Pod(Namespace):
             node.ip("link", "set", inner, "netns", self.name, "name", "eth0")
         elif order == "pod":
             self.ip("link", "add", "eth0", "type", "veth", "peer", "name", self.interface,
-                    "netns", node.name)
+                    *node.peer_place())
         else:
             raise LabError(f"no such order: {order}")
         self.ip("addr", "add", f"{self.address}/16", "dev", "eth0")
         self.ip("-6", "addr", "add", f"{self.address6}/64", "dev", "eth0", "nodad")
-        node.ip("link", "set", self.interface, "master", "bridge", "up")
+        node.ip("link", "set", self.interface, "master", self.lab.bridge, "up")
         self.ip("link", "set", "eth0", "up")
         return self
 
@@ -169,9 +194,8 @@ class Process:
         self.name = name
         self.output = lab.directory / f"{name}.out"
         self.errors = lab.directory / f"{name}.err"
-        prefix = ["setpriv", "--pdeathsig", "KILL"]
-        if namespace is not None:
-            prefix = ["ip", "netns", "exec", namespace.name, *prefix]
+        enter = namespace.enter_command if namespace is not None else ()
+        prefix = [*enter, "setpriv", "--pdeathsig", "KILL"]
         with open(self.output, "wb") as output, open(self.errors, "wb") as errors:
             self.child = subprocess.Popen(
                 [*prefix, *map(str, argv)], stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
@@ -277,6 +301,9 @@ class Capture(Process):
 class Lab:
     """The node, its pods and every process, from `with` to its end."""
 
+    link_prefix = "v"
+    bridge = "bridge"
+
     def __init__(self, name):
         self.prefix = f"{PREFIX}{os.getpid()}-{name}"[:60]
         self.directory = None
@@ -284,15 +311,18 @@ class Lab:
         self.pods = []
         self.processes = []
 
+    def make_node(self):
+        return Namespace(f"{self.prefix}-node")
+
     def __enter__(self):
         remove_leftovers()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
         self.directory.chmod(0o755)
         try:
-            self.node = Namespace(f"{self.prefix}-node")
-            self.node.ip("link", "add", "bridge", "type", "bridge", "stp_state", "0",
+            self.node = self.make_node()
+            self.node.ip("link", "add", self.bridge, "type", "bridge", "stp_state", "0",
                          "forward_delay", "0")
-            self.node.ip("link", "set", "bridge", "up")
+            self.node.ip("link", "set", self.bridge, "up")
         except BaseException:
             self.close()
             raise
@@ -355,7 +385,7 @@ def _accepts(process, pod, port):
     """Whether somebody listens; by the socket table, as a connection would be traffic."""
     if not process.running():
         raise LabError(f"{process.name} ended early: {process.stderr().strip()}")
-    return command("ip", "netns", "exec", pod.name, "ss", "-Hltn", f"sport = :{port}").strip() != ""
+    return command(*pod.enter_command, "ss", "-Hltn", f"sport = :{port}").strip() != ""
 
 
 def remove_leftovers():

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Everything that must be green, in the order that finds mistakes soonest; stops at the first stage
+# that fails. The release build's tests, live ones included, come last: CTest's summary of them ends
+# the output.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export PYTHONDONTWRITEBYTECODE=1
+# Machines with several cores run unit tests beside each other; live tests run alone.
+jobs=$(nproc)
+# Live tests that are about life and death of objects; counts and times are release's to show.
+live_with_sanitizers='^live_(new_pod|two_views|bad_input)$'
+fuzz_seconds=${FUZZ_SECONDS:-5}
+current=start
+keep_alive=
+
+stage() {
+    current=$1
+    shift
+    local started=$SECONDS
+    printf '\n== %s\n' "$current"
+    "$@"
+    printf '== %s: ok, %d s\n' "$current" "$((SECONDS - started))"
+}
+
+run_tests() {
+    local preset=$1
+    shift
+    ctest --test-dir "build/$preset" --output-on-failure -j "$jobs" --no-tests=error "$@"
+}
+
+finish() {
+    local status=$?
+    [ -z "$keep_alive" ] || kill "$keep_alive" 2>/dev/null || true
+    [ "$status" -eq 0 ] || printf '\ntest: failed in stage: %s\n' "$current" >&2
+    exit "$status"
+}
+trap finish EXIT
+
+# Live tests need root: ask now, not in the middle, and keep the answer fresh.
+if [ "$(id -u)" -ne 0 ]; then
+    sudo -v
+    while sleep 60; do sudo -n -v; done &
+    keep_alive=$!
+fi
+
+with_sanitizers() {
+    run_tests asan -L '^(unit|golden)$'
+    run_tests asan -L '^live$' -R "$live_with_sanitizers"
+}
+
+fuzz_shortly() {
+    FUZZ_SECONDS=$fuzz_seconds run_tests fuzz -L '^fuzz$'
+}
+
+stage "lint" scripts/lint.sh
+stage "build with gcc" scripts/build.sh release
+stage "build with clang" scripts/build.sh release-clang
+stage "build with address and undefined sanitizers" scripts/build.sh asan
+stage "tests under address and undefined sanitizers" with_sanitizers
+stage "build with thread sanitizer" scripts/build.sh tsan
+stage "unit tests under thread sanitizer" run_tests tsan -L '^unit$'
+stage "build the fuzzers" scripts/build.sh fuzz
+stage "fuzz shortly" fuzz_shortly
+current="tests of the release build"
+printf '\n== %s\n' "$current"
+run_tests release -LE '^(bench|fuzz)$'
