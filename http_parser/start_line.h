@@ -1,0 +1,18 @@
+#pragma once
+
+#include "http_parser/head.h"
+
+/*
+ * First lines (RFC 9112 sections 3 and 4). The readers move `*at` behind the line on HTTP_DONE and
+ * fill what the line says into `head`, which they may also do on other results. They ask for more
+ * bytes only as long as what is there can begin such a line.
+ */
+enum http_result http_start_line_request(const char **at, const char *end, struct http_head *head);
+enum http_result http_start_line_response(const char **at, const char *end, struct http_head *head);
+
+/* The beginning of a status line up to the byte behind its code, to which `*at` is moved. */
+enum http_result http_start_line_status(const char **at, const char *end, struct http_head *head);
+
+/* Behind the empty lines (section 2.2) that may come before a first line. A CR whose LF is not
+ * there yet is left. */
+const char *http_start_line_skip_empty(const char *at, const char *end);
