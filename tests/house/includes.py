@@ -20,7 +20,7 @@ ALLOWED = {
     "agent/base/": (),
     "agent/config/": (BASE, "agent/kube/directory.h"),
     "agent/capture/": (BASE,),
-    "agent/decode/": (BASE, "agent/capture/frame.h"),
+    "agent/decode/": (BASE, "agent/capture/frame.h", "agent/capture/sll2.h"),
     "agent/tcp/": (BASE, "agent/decode/segment.h"),
     "agent/exchange/": (BASE, "agent/tcp/", *PARSER),
     "agent/kube/": (BASE,),
