@@ -1,0 +1,207 @@
+#include "agent/capture/kernel_filter.h"
+
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <netinet/in.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/*
+ * The program: search for the interface among the excluded, loopback, protocol, the user's
+ * expression. Jumps of classic BPF are relative and forward; conditional ones reach 255
+ * instructions, so every part brings a `return 0` of its own and only the unconditional jump, which
+ * reaches anywhere, leaves the search. The expression is compiled for raw IP, which is what offset
+ * 0 is, and goes at the end as it is: its jumps are relative too, and its returns decide.
+ */
+
+#define LEAF_MAX 8 /* compared one after the other at the end of a binary search */
+
+/* Leaves of at least half LEAF_MAX, each with two instructions of its own and two to reach it. */
+#define SEARCH_MAX (2 * KERNEL_FILTER_EXCLUDED_MAX + 2)
+#define FIXED_MAX 32 /* loopback and protocol */
+#define EXPRESSION_MAX (BPF_MAXINSNS - SEARCH_MAX - FIXED_MAX)
+
+#define LOAD_AUXILIARY(what)                                                                       \
+    (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + (what)))
+#define LOAD_BYTE(offset) (struct sock_filter) BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (offset))
+#define JUMP_IF(how, value, yes, no)                                                               \
+    (struct sock_filter) BPF_JUMP(BPF_JMP | (how) | BPF_K, (value), (uint8_t)(yes), (uint8_t)(no))
+#define JUMP(distance) (struct sock_filter) BPF_STMT(BPF_JMP | BPF_JA, (distance))
+#define RETURN(length) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, (length))
+
+/* Distance of a jump out of the search, until that is known. */
+#define TO_THE_END UINT32_MAX
+
+#define IPV4_PROTOCOL_OFFSET 9
+#define IPV6_NEXT_HEADER_OFFSET 6
+#define PROTOCOL_MOBILITY 135
+
+struct kernel_filter {
+    struct bpf_program expression;
+    unsigned length;
+    struct sock_filter program[BPF_MAXINSNS];
+};
+
+static void emit(struct kernel_filter *filter, struct sock_filter instruction)
+{
+    filter->program[filter->length++] = instruction;
+}
+
+static void emit_leaf(struct kernel_filter *filter, const uint32_t *indexes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        emit(filter, JUMP_IF(BPF_JEQ, indexes[i], count - i, 0));
+    }
+    emit(filter, JUMP(TO_THE_END));
+    emit(filter, RETURN(0));
+}
+
+/* The accumulator holds the index sought. */
+static void emit_search(struct kernel_filter *filter, const uint32_t *indexes, size_t count)
+{
+    if (count <= LEAF_MAX) {
+        emit_leaf(filter, indexes, count);
+        return;
+    }
+    size_t half = count / 2;
+    emit(filter, JUMP_IF(BPF_JGT, indexes[half - 1], 0, 1));
+    unsigned to_upper = filter->length;
+    emit(filter, JUMP(0));
+    emit_search(filter, indexes, half);
+    filter->program[to_upper].k = filter->length - to_upper - 1;
+    emit_search(filter, indexes + half, count - half);
+}
+
+static void emit_excluded(struct kernel_filter *filter,
+                          const struct kernel_filter_interfaces *interfaces)
+{
+    size_t count = interfaces->excluded_count;
+    if (count == 0) {
+        return;
+    }
+    if (count > KERNEL_FILTER_EXCLUDED_MAX) {
+        count = KERNEL_FILTER_EXCLUDED_MAX;
+    }
+    emit(filter, LOAD_AUXILIARY(SKF_AD_IFINDEX));
+    emit_search(filter, interfaces->excluded, count);
+    for (unsigned i = 0; i < filter->length; i++) {
+        struct sock_filter *instruction = &filter->program[i];
+        if (instruction->code == (BPF_JMP | BPF_JA) && instruction->k == TO_THE_END) {
+            instruction->k = filter->length - i - 1;
+        }
+    }
+}
+
+/* Loopback shows every packet twice, outgoing and incoming. */
+static void emit_loopback(struct kernel_filter *filter, uint32_t loopback)
+{
+    if (loopback == 0) {
+        return;
+    }
+    emit(filter, LOAD_AUXILIARY(SKF_AD_PKTTYPE));
+    emit(filter, JUMP_IF(BPF_JEQ, PACKET_OUTGOING, 0, 3));
+    emit(filter, LOAD_AUXILIARY(SKF_AD_IFINDEX));
+    emit(filter, JUMP_IF(BPF_JEQ, loopback, 0, 1));
+    emit(filter, RETURN(0));
+}
+
+static void emit_protocol(struct kernel_filter *filter)
+{
+    static const uint32_t followed[] = {IPPROTO_TCP,      IPPROTO_HOPOPTS, IPPROTO_ROUTING,
+                                        IPPROTO_FRAGMENT, IPPROTO_AH,      IPPROTO_DSTOPTS,
+                                        PROTOCOL_MOBILITY};
+    const unsigned count = sizeof(followed) / sizeof(followed[0]);
+    emit(filter, LOAD_AUXILIARY(SKF_AD_PROTOCOL));
+    emit(filter, JUMP_IF(BPF_JEQ, ETH_P_IP, 0, 2));
+    emit(filter, LOAD_BYTE(IPV4_PROTOCOL_OFFSET));
+    emit(filter, JUMP_IF(BPF_JEQ, IPPROTO_TCP, count + 3, count + 2));
+    emit(filter, JUMP_IF(BPF_JEQ, ETH_P_IPV6, 0, count + 1));
+    emit(filter, LOAD_BYTE(IPV6_NEXT_HEADER_OFFSET));
+    for (unsigned i = 0; i < count; i++) {
+        emit(filter, JUMP_IF(BPF_JEQ, followed[i], count - i, 0));
+    }
+    emit(filter, RETURN(0));
+}
+
+static void emit_expression(struct kernel_filter *filter)
+{
+    for (unsigned i = 0; i < filter->expression.bf_len; i++) {
+        const struct bpf_insn *instruction = &filter->expression.bf_insns[i];
+        emit(filter, (struct sock_filter){instruction->code, instruction->jt, instruction->jf,
+                                          instruction->k});
+    }
+}
+
+struct sock_fprog kernel_filter_build(struct kernel_filter *filter,
+                                      const struct kernel_filter_interfaces *interfaces)
+{
+    filter->length = 0;
+    emit_excluded(filter, interfaces);
+    emit_loopback(filter, interfaces->loopback);
+    emit_protocol(filter);
+    emit_expression(filter);
+    return (struct sock_fprog){(unsigned short)filter->length, filter->program};
+}
+
+static int attach(int socket, const struct sock_fprog *program)
+{
+    return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, program, sizeof(*program)) < 0 ? -errno
+                                                                                           : 0;
+}
+
+int kernel_filter_attach(struct kernel_filter *filter, int socket,
+                         const struct kernel_filter_interfaces *interfaces)
+{
+    struct sock_fprog program = kernel_filter_build(filter, interfaces);
+    int status = attach(socket, &program);
+    if (status == -ENOMEM && interfaces->excluded_count > 0) {
+        /* The kernel's allowance is smaller still: user space does it all. */
+        const struct kernel_filter_interfaces none = {.loopback = interfaces->loopback};
+        program = kernel_filter_build(filter, &none);
+        status = attach(socket, &program);
+    }
+    return status;
+}
+
+int kernel_filter_close(int socket)
+{
+    struct sock_filter reject = RETURN(0);
+    const struct sock_fprog program = {1, &reject};
+    return attach(socket, &program);
+}
+
+struct kernel_filter *kernel_filter_new(const char *expression, uint32_t snap_length,
+                                        char *error_out, size_t error_size)
+{
+    struct kernel_filter *filter = calloc(1, sizeof(*filter));
+    pcap_t *handle = pcap_open_dead(DLT_RAW, (int)snap_length);
+    if (filter == NULL || handle == NULL) {
+        snprintf(error_out, error_size, "out of memory");
+    } else if (pcap_compile(handle, &filter->expression, expression, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+        snprintf(error_out, error_size, "filter \"%s\": %s", expression, pcap_geterr(handle));
+    } else if (filter->expression.bf_len > EXPRESSION_MAX) {
+        snprintf(error_out, error_size, "filter \"%.100s\": compiles to more than %d instructions",
+                 expression, EXPRESSION_MAX);
+    } else {
+        pcap_close(handle);
+        return filter;
+    }
+    if (handle != NULL) {
+        pcap_close(handle);
+    }
+    kernel_filter_free(filter);
+    return NULL;
+}
+
+void kernel_filter_free(struct kernel_filter *filter)
+{
+    if (filter == NULL) {
+        return;
+    }
+    pcap_freecode(&filter->expression);
+    free(filter);
+}
