@@ -97,6 +97,7 @@ install_quietly() {
     return "$status"
 }
 
+# Not running now is not enough: the packages have their daemons start with the machine.
 # Only daemons that this run brought in: whatever the machine ran before is not ours to stop.
 disable_new_daemons() {
     local daemon
@@ -104,7 +105,8 @@ disable_new_daemons() {
     for daemon in "${daemons[@]}"; do
         case " $* " in
         *" $daemon "* | *" $daemon-light "*)
-            as_root systemctl disable --now "$daemon" >/dev/null 2>&1 || true
+            as_root systemctl disable --quiet "$daemon" || say "could not disable $daemon"
+            as_root systemctl stop "$daemon" 2>/dev/null || true
             ;;
         esac
     done
@@ -116,7 +118,9 @@ setup_debian() {
         runtime=$(clang_runtime_package)
         packages+=("$runtime")
     fi
-    mapfile -t missing < <(missing_packages)
+    # Word splitting is what makes the list.
+    # shellcheck disable=SC2207
+    missing=($(missing_packages))
     if [ "${#missing[@]}" -eq 0 ] && [ -n "$runtime" ]; then
         return 0
     fi

@@ -13,7 +13,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import prometheus_text  # noqa: E402
 from checks import Checks  # noqa: E402
 from lab import Lab, command, run, wait_until  # noqa: E402
+from nginx import Nginx  # noqa: E402
 
+NGINX = """
+    map $uri $route { default $uri; }
+    server { listen 80; }
+"""
 EXPOSITION = '''# HELP a_total Says "a".
 # TYPE a_total counter
 a_total{path="x\\\\y\\"z\\n",code="200"} 3
@@ -49,6 +54,19 @@ def check_capture(lab, checks):
     checks.true("nanoseconds", any(not time_text.endswith("000") for time_text in heads), heads[:3])
 
 
+def processes_in(directory):
+    """Who has a file of a lab open, or had: the lab's directory is gone at the end."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            links = [os.readlink(link) for link in process.glob("fd/*")]
+        except OSError:
+            continue
+        if any(str(directory) in link for link in links):
+            found.append(process.name)
+    return found
+
+
 def check_parser(checks):
     metrics = prometheus_text.parse(EXPOSITION)
     checks.equal("sum", metrics.total("a_total"), 18)
@@ -68,6 +86,7 @@ def check_interrupted(checks, number):
                           text=True) as child:
         prefix = child.stdout.readline().strip()
         checks.true("it was there", len(traces_of(prefix)) >= 3, traces_of(prefix))
+        directory = child.stdout.readline().strip()
         child.send_signal(number)
         child.wait(20)
     if number == signal.SIGKILL:
@@ -75,12 +94,13 @@ def check_interrupted(checks, number):
             pass
     wait_until(lambda: not traces_of(prefix), 5, f"removal after signal {number}")
     checks.equal(f"left after signal {number}", traces_of(prefix), [])
+    checks.equal(f"processes after signal {number}", processes_in(directory), [])
 
 
 def park():
     with Lab("park") as lab:
-        lab.backend(lab.pod("server"))
-        print(lab.prefix, flush=True)
+        Nginx(lab, lab.pod("server"), NGINX)
+        print(lab.prefix, lab.directory, sep="\n", flush=True)
         time.sleep(60)
 
 
@@ -94,8 +114,13 @@ def main():
             prefix = lab.prefix
             check_pods(lab, checks)
             check_capture(lab, checks)
+            Nginx(lab, lab.pod("nginx"), NGINX)
+            checks.true("its processes are found", len(processes_in(lab.directory)) >= 5,
+                        processes_in(lab.directory))
+            directory = lab.directory
             children = [process.child.pid for process in lab.processes]
         checks.equal("left behind", traces_of(prefix), [])
+        checks.equal("processes left", processes_in(directory), [])
         checks.equal("children", [pid for pid in children if os.path.exists(f"/proc/{pid}")], [])
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
             check_interrupted(checks, number)

@@ -140,8 +140,17 @@ class Namespace(Host):
         return ("netns", self.name)
 
     def delete(self):
-        """The name goes; the namespace itself when its last process is gone."""
-        subprocess.run(["ip", "netns", "del", self.name], stderr=subprocess.DEVNULL, check=False)
+        delete_namespace(self.name)
+
+
+def delete_namespace(name):
+    """With every process that is still in it: a killed server leaves its workers behind."""
+    left = subprocess.run(["ip", "netns", "pids", name], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True, check=False)
+    for process in left.stdout.split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(process), signal.SIGKILL)
+    subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
 
 
 def _enter(namespace):
@@ -391,8 +400,7 @@ def _accepts(process, pod, port):
 def remove_leftovers():
     """Namespaces and directories whose lab was killed."""
     for name in command("ip", "netns", "list").splitlines():
-        _remove_dead(name.split()[0],
-                     lambda name: subprocess.run(["ip", "netns", "del", name], check=False))
+        _remove_dead(name.split()[0], delete_namespace)
     for path in pathlib.Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
         _remove_dead(path.name, lambda _name, path=path: shutil.rmtree(path, ignore_errors=True))
 
