@@ -9,11 +9,13 @@
 
 #include <cmocka.h>
 
+static struct guarded memory;
+
 /* The fixture's trace when the bytes come in pieces of `first` and then `step` bytes. */
 static void check_cut(const struct stream_fixture *fixture, size_t first, size_t step)
 {
     struct trace trace;
-    trace_init(&trace, fixture->kind, fixture->answers, fixture->bytes, fixture->length);
+    trace_init(&trace, &memory, fixture->kind, fixture->answers, fixture->bytes);
     trace_give(&trace, first);
     while (trace.given < fixture->length) {
         size_t left = fixture->length - trace.given;
@@ -24,7 +26,6 @@ static void check_cut(const struct stream_fixture *fixture, size_t first, size_t
         print_error("%s (cut at %zu, then every %zu):\n  is %s\n", fixture->name, first, step,
                     trace.text);
     assert_string_equal(trace.text, fixture->expected);
-    trace_fini(&trace);
 }
 
 static void test_whole(void **state)
@@ -190,5 +191,8 @@ int main(void)
         cmocka_unit_test(test_finish_right_behind_a_head),
         cmocka_unit_test(test_finish_between_end_and_tunnel),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    guarded_init(&memory, 4096);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    guarded_fini(&memory);
+    return failed;
 }

@@ -25,19 +25,14 @@ static const char *separator(const struct trace *trace)
     return trace->text_length > 0 ? "; " : "";
 }
 
-void trace_init(struct trace *trace, enum http_kind kind, const char *answers, const char *bytes,
-                size_t length)
+void trace_init(struct trace *trace, struct guarded *memory, enum http_kind kind,
+                const char *answers, const char *bytes)
 {
     memset(trace, 0, sizeof(*trace));
     http_stream_init(&trace->stream, kind);
-    guarded_init(&trace->memory, length + 1);
+    trace->memory = memory;
     trace->answers = answers != NULL ? answers : "";
     trace->bytes = bytes;
-}
-
-void trace_fini(struct trace *trace)
-{
-    guarded_fini(&trace->memory);
 }
 
 /* Which request the response answers; interim responses leave it the next one's too. */
@@ -100,7 +95,7 @@ static void write_events(struct trace *trace)
             return;
         size_t left = trace->given - trace->used;
         size_t consumed = SIZE_MAX;
-        const char *bytes = guarded_copy(&trace->memory, trace->bytes + trace->used, left);
+        const char *bytes = guarded_copy(trace->memory, trace->bytes + trace->used, left);
         event = http_stream_next(&trace->stream, bytes, left, &consumed);
         if (consumed > left)
             abort();

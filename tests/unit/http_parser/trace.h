@@ -11,19 +11,18 @@
  */
 struct trace {
     struct http_stream stream;
-    struct guarded memory;
-    const char *answers; /* the requests' kinds in order: '.', 'H'EAD or 'C'ONNECT; then '.' */
-    const char *bytes;   /* all there will ever be */
-    size_t given;        /* bytes the stream may see by now */
-    size_t used;         /* of them consumed */
+    struct guarded *memory; /* the test's; where the stream is shown the bytes */
+    const char *answers;    /* the requests' kinds in order: '.', 'H'EAD or 'C'ONNECT; then '.' */
+    const char *bytes;      /* all there will ever be */
+    size_t given;           /* bytes the stream may see by now */
+    size_t used;            /* of them consumed */
     bool is_invalid;
     size_t text_length;
     char text[4096];
 };
 
-void trace_init(struct trace *trace, enum http_kind kind, const char *answers, const char *bytes,
-                size_t length);
-void trace_fini(struct trace *trace);
+void trace_init(struct trace *trace, struct guarded *memory, enum http_kind kind,
+                const char *answers, const char *bytes);
 
 /* Lets the stream see `length` more bytes and writes down its events up to HTTP_EVENT_NONE (or
  * HTTP_EVENT_INVALID, behind which nothing is written any more). */
