@@ -13,7 +13,8 @@ enum ethertype {
     ETHERTYPE_QINQ_OLD = 0x9100,
 };
 
-/* IANA protocol numbers: TCP and the extension headers of RFC 8200 section 4 that may precede it. */
+/* IANA protocol numbers: TCP and the extension headers of RFC 8200 section 4 that may precede it.
+ */
 enum ip_protocol {
     PROTOCOL_HOP_BY_HOP = 0,
     PROTOCOL_TCP = 6,
@@ -191,9 +192,8 @@ static enum decode_result decode_ip(struct decoder *decoder)
 
 static enum decode_result decode_ethertype(struct decoder *decoder, uint16_t type)
 {
-    for (unsigned tags = 0; type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ ||
-                            type == ETHERTYPE_QINQ_OLD;
-         tags++) {
+    for (unsigned tags = 0;
+         type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ || type == ETHERTYPE_QINQ_OLD; tags++) {
         if (tags == MAX_VLAN_TAGS) {
             return DECODE_DAMAGED;
         }
@@ -239,8 +239,8 @@ static enum decode_result decode_sll2(struct decoder *decoder)
     if (!sll2_parse(&decoder->reader, &header)) {
         return DECODE_DAMAGED;
     }
-    decoder->wire_left -= SLL2_HEADER_LENGTH < decoder->wire_left ? SLL2_HEADER_LENGTH
-                                                                  : decoder->wire_left;
+    decoder->wire_left -=
+        SLL2_HEADER_LENGTH < decoder->wire_left ? SLL2_HEADER_LENGTH : decoder->wire_left;
     if (header.arphrd == ARPHRD_LOOPBACK_VALUE && header.packet_type == PACKET_TYPE_OUTGOING) {
         return DECODE_DUPLICATE;
     }
@@ -250,9 +250,8 @@ static enum decode_result decode_sll2(struct decoder *decoder)
 
 enum decode_result decode_frame(const struct frame *frame, struct segment *segment_out)
 {
-    struct segment segment = {.time_ns = frame->time_ns,
-                              .interface = frame->interface,
-                              .direction = frame->direction};
+    struct segment segment = {
+        .time_ns = frame->time_ns, .interface = frame->interface, .direction = frame->direction};
     struct decoder decoder = {.reader = reader_over(frame->bytes, frame->captured_length),
                               .wire_left = frame->wire_length,
                               .segment = &segment};

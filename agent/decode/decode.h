@@ -6,10 +6,10 @@
 /* What a frame turned out to be. */
 enum decode_result {
     DECODE_SEGMENT,
-    DECODE_OTHER,        /* not IP, not TCP */
-    DECODE_FRAGMENT,     /* a later fragment of a TCP segment: its bytes will be missed and counted */
-    DECODE_DUPLICATE,    /* the outgoing copy of a loopback packet: it is captured incoming as well */
-    DECODE_DAMAGED,      /* headers contradict themselves, or the capture cut them off */
+    DECODE_OTHER,     /* not IP, not TCP */
+    DECODE_FRAGMENT,  /* a later fragment of a TCP segment: its bytes will be missed and counted */
+    DECODE_DUPLICATE, /* the outgoing copy of a loopback packet: it is captured incoming as well */
+    DECODE_DAMAGED,   /* headers contradict themselves, or the capture cut them off */
     DECODE_UNKNOWN_LINK, /* a link type this project does not read */
     DECODE_RESULT_COUNT,
 };

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "agent/capture/capture_file.h"
+#include "agent/capture/frame.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Several capture files as one timeline: each next frame is the earliest of all files' next ones;
+ * with equal times that of the file named first. */
+struct timeline;
+
+/* Opens all files, in this order. NULL and one line when one of them cannot be opened. */
+struct timeline *timeline_open(char *const *paths, size_t count,
+                               char error_out[static CAPTURE_FILE_ERROR_SIZE]);
+void timeline_close(struct timeline *timeline);
+
+/* False: every file is at its end or broken. The frame's bytes live until the next call. */
+bool timeline_next(struct timeline *timeline, struct frame *frame_out);
+
+/* Calls back with the line of each file that was broken; returns how many were. */
+size_t timeline_errors(const struct timeline *timeline,
+                       void (*report)(void *context, const char *line), void *context);
+
+/* Bytes read and to be read of all files; a size of 0: not known (standard input). */
+uint64_t timeline_position(const struct timeline *timeline);
+uint64_t timeline_size(const struct timeline *timeline);

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "agent/exchange/exchange.h"
+#include "agent/pipeline.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+/* Connections of one unreadable protocol. */
+struct coverage_protocol {
+    const char *name; /* a literal of the exchange stage */
+    uint64_t connections;
+    uint64_t bytes;
+};
+
+/* More protocols than the exchange stage names. */
+#define COVERAGE_PROTOCOLS_MAX 32
+#define COVERAGE_REASONS (EXCHANGE_REASON_UNSOLICITED + 1)
+
+/* What a report could not show, gathered while it is made. Zeroed: nothing yet. */
+struct coverage {
+    uint64_t exchanges;
+    uint64_t missed_bytes;
+    uint64_t ambiguous;
+    uint64_t request_only[COVERAGE_REASONS];
+    uint64_t response_only[COVERAGE_REASONS];
+    struct coverage_protocol protocols[COVERAGE_PROTOCOLS_MAX];
+    unsigned protocol_count;
+};
+
+void coverage_exchange(struct coverage *coverage, const struct exchange *exchange);
+void coverage_event(struct coverage *coverage, const struct connection_event *event);
+
+/* Writes the summary; lines with nothing to say are left out. */
+void coverage_print(const struct coverage *coverage, const struct pipeline_counters *counters,
+                    FILE *out);

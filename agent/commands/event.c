@@ -1,0 +1,89 @@
+#include "agent/commands/event.h"
+
+#include <stdio.h>
+
+static struct text text_from(struct slice slice)
+{
+    return (struct text){slice.data, slice.length};
+}
+
+/* A duration, unknown when either end is or when it would be negative: an answer that began before
+ * its request had ended has no server time. */
+static uint64_t duration(int64_t from_ns, int64_t to_ns)
+{
+    if (from_ns == EXCHANGE_TIME_UNKNOWN || to_ns == EXCHANGE_TIME_UNKNOWN || to_ns < from_ns) {
+        return RECORD_UNKNOWN;
+    }
+    return (uint64_t)(to_ns - from_ns);
+}
+
+static uint64_t size_of(uint64_t bytes)
+{
+    return bytes == EXCHANGE_SIZE_UNKNOWN ? RECORD_UNKNOWN : bytes;
+}
+
+static uint64_t connect_time(const struct exchange *exchange)
+{
+    if (exchange->connect_server_ns == EXCHANGE_TIME_UNKNOWN ||
+        exchange->connect_client_ns == EXCHANGE_TIME_UNKNOWN) {
+        return RECORD_UNKNOWN;
+    }
+    return (uint64_t)(exchange->connect_server_ns + exchange->connect_client_ns);
+}
+
+static void set_names(struct exchange_record *record, const struct connection *connection,
+                      const struct directory *directory)
+{
+    struct workload workload;
+    if (directory_find(directory, &connection->client, &workload)) {
+        record->client_namespace = text_from(workload.namespace);
+        record->client_service = text_from(workload.service);
+    }
+    if (directory_find(directory, &connection->server, &workload)) {
+        record->server_namespace = text_from(workload.namespace);
+        record->server_service = text_from(workload.service);
+    }
+}
+
+struct exchange_record event_record(const struct connection *connection,
+                                    const struct exchange *exchange,
+                                    const struct directory *directory, struct event_texts *texts)
+{
+    size_t client = endpoint_format(&connection->client, texts->client);
+    size_t server = endpoint_format(&connection->server, texts->server);
+    int version =
+        snprintf(texts->version, sizeof(texts->version), "1.%u", (unsigned)exchange->minor_version);
+    bool alone =
+        exchange->outcome == EXCHANGE_REQUEST_ONLY || exchange->outcome == EXCHANGE_RESPONSE_ONLY;
+    struct exchange_record record = {
+        .time_ns = exchange->start_ns,
+        .side = text_of(connection->side == EXCHANGE_SERVER ? "server" : "client"),
+        .client = {texts->client, client},
+        .server = {texts->server, server},
+        .method = text_from(exchange->method),
+        .target = text_from(exchange->target),
+        .route = text_from(exchange->route),
+        .host = text_from(exchange->host),
+        .user_agent = text_from(exchange->user_agent),
+        .trace_id = text_from(exchange->trace_id),
+        .version = {texts->version, (size_t)version},
+        .outcome = text_of(exchange_outcome_name(exchange->outcome)),
+        .reason = alone ? text_of(exchange_reason_name(exchange->reason)) : (struct text){0},
+        .status = exchange->status,
+        .interim = exchange->interim,
+        .interim_count = exchange->interim_count,
+        .ambiguous = exchange->ambiguous,
+        .request_body_bytes = size_of(exchange->request_body_bytes),
+        .response_body_bytes = size_of(exchange->response_body_bytes),
+        .request_ns = duration(exchange->start_ns, exchange->request_end_ns),
+        .server_ns = duration(exchange->request_end_ns, exchange->response_start_ns),
+        .response_ns = duration(exchange->response_start_ns, exchange->response_end_ns),
+        .duration_ns = duration(exchange->start_ns, exchange->response_end_ns),
+        .connect_ns = connect_time(exchange),
+    };
+    if (exchange->outcome == EXCHANGE_RESPONSE_ONLY) {
+        record.duration_ns = RECORD_UNKNOWN;
+    }
+    set_names(&record, connection, directory);
+    return record;
+}

@@ -1,0 +1,197 @@
+#include "agent/commands/worker.h"
+
+#include "agent/base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/*
+ * The thread sleeps in epoll on the ring, on what the interfaces report, and on the order to stop.
+ * While connections wait for late packets or have bytes in flight it wakes by itself now and then;
+ * libpcap's read timeout is not relied upon, as it does not fire on an idle interface.
+ */
+
+/* How long the thread sleeps at most: what waits for a late packet is looked at that often. */
+#define TICK_MS 100
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_SECOND INT64_C(1000000000)
+
+struct worker {
+    struct live *live;
+    struct pipeline *pipeline;
+    int epoll;
+    int stop_event;
+    pthread_t thread;
+    bool started;
+    _Atomic bool running;
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+/* True: the order to stop has come. */
+static bool wait_for_work(const struct worker *worker)
+{
+    struct epoll_event events[3];
+    int count = epoll_wait(worker->epoll, events, 3, TICK_MS);
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.fd == worker->stop_event) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int run_until_stopped(struct worker *worker)
+{
+    int64_t ticked_ns = 0;
+    while (!wait_for_work(worker)) {
+        int status = live_dispatch(worker->live);
+        if (status != 0) {
+            return status;
+        }
+        int64_t now = now_ns();
+        if (now - ticked_ns >= TICK_MS * NS_PER_MS || now < ticked_ns) {
+            ticked_ns = now;
+            pipeline_tick(worker->pipeline, now);
+        }
+    }
+    return live_drain(worker->live);
+}
+
+static void *thread_main(void *context)
+{
+    struct worker *worker = context;
+    int status = run_until_stopped(worker);
+    if (status != 0) {
+        log_event(LOG_LEVEL_ERROR, "capture", "the ring cannot be read any more", "error",
+                  strerrordesc_np(-status), NULL);
+    }
+    pipeline_finish(worker->pipeline);
+    atomic_store(&worker->running, false);
+    return NULL;
+}
+
+static int watch(int epoll, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static bool open_descriptors(struct worker *worker)
+{
+    worker->epoll = epoll_create1(EPOLL_CLOEXEC);
+    worker->stop_event = eventfd(0, EFD_CLOEXEC);
+    return worker->epoll >= 0 && worker->stop_event >= 0 &&
+           watch(worker->epoll, live_ring_fd(worker->live)) == 0 &&
+           watch(worker->epoll, live_control_fd(worker->live)) == 0 &&
+           watch(worker->epoll, worker->stop_event) == 0;
+}
+
+static bool open_parts(struct worker *worker, const struct live_options *live,
+                       const struct pipeline_options *pipeline, char *error_out)
+{
+    worker->pipeline = pipeline_new(pipeline);
+    if (worker->pipeline == NULL) {
+        snprintf(error_out, LIVE_ERROR_SIZE, "out of memory");
+        return false;
+    }
+    struct live_callbacks callbacks = {.context = worker->pipeline,
+                                       .frame = pipeline_frame,
+                                       .interface_gone = pipeline_interface_gone};
+    worker->live = live_open(live, &callbacks, error_out);
+    if (worker->live == NULL) {
+        return false;
+    }
+    if (!open_descriptors(worker)) {
+        snprintf(error_out, LIVE_ERROR_SIZE, "cannot wait for packets: %s", strerrordesc_np(errno));
+        return false;
+    }
+    return true;
+}
+
+struct worker *worker_new(const struct live_options *live, const struct pipeline_options *pipeline,
+                          char error_out[static LIVE_ERROR_SIZE])
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    if (worker == NULL) {
+        snprintf(error_out, LIVE_ERROR_SIZE, "out of memory");
+        return NULL;
+    }
+    worker->epoll = -1;
+    worker->stop_event = -1;
+    if (!open_parts(worker, live, pipeline, error_out)) {
+        worker_free(worker);
+        return NULL;
+    }
+    return worker;
+}
+
+int worker_start(struct worker *worker)
+{
+    atomic_store(&worker->running, true);
+    int status = pthread_create(&worker->thread, NULL, thread_main, worker);
+    worker->started = status == 0;
+    return -status;
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (worker->started) {
+        uint64_t one = 1;
+        while (write(worker->stop_event, &one, sizeof(one)) < 0 && errno == EINTR) {
+        }
+        pthread_join(worker->thread, NULL);
+        worker->started = false;
+    }
+}
+
+void worker_free(struct worker *worker)
+{
+    if (worker == NULL) {
+        return;
+    }
+    worker_stop(worker);
+    if (worker->stop_event >= 0) {
+        close(worker->stop_event);
+    }
+    if (worker->epoll >= 0) {
+        close(worker->epoll);
+    }
+    live_close(worker->live);
+    pipeline_free(worker->pipeline);
+    free(worker);
+}
+
+bool worker_is_running(const struct worker *worker)
+{
+    return atomic_load(&worker->running);
+}
+
+struct pipeline *worker_pipeline(const struct worker *worker)
+{
+    return worker->pipeline;
+}
+
+struct live_counters worker_capture_counters(const struct worker *worker)
+{
+    return live_counters(worker->live);
+}
+
+unsigned worker_interface_count(const struct worker *worker)
+{
+    return live_interface_count(worker->live);
+}

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "agent/capture/live.h"
+#include "agent/pipeline.h"
+
+#include <stdbool.h>
+
+/* One capture worker: a live ring and a pipeline on a thread of their own. */
+struct worker;
+
+/* Opens the ring; nothing is read before worker_start. NULL and one line when it cannot. */
+struct worker *worker_new(const struct live_options *live, const struct pipeline_options *pipeline,
+                          char error_out[static LIVE_ERROR_SIZE]);
+
+/* Begins reading. Returns 0 or -errno. */
+int worker_start(struct worker *worker);
+
+/* Reads what was captured up to now, closes every connection and ends the thread. */
+void worker_stop(struct worker *worker);
+void worker_free(struct worker *worker);
+
+/* Whether the thread still reads: false after the ring failed. Any thread. */
+bool worker_is_running(const struct worker *worker);
+
+/* For reading from any thread. */
+struct pipeline *worker_pipeline(const struct worker *worker);
+struct live_counters worker_capture_counters(const struct worker *worker);
+unsigned worker_interface_count(const struct worker *worker);

@@ -1,0 +1,53 @@
+#include "agent/commands/commands.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "vethscope tells how the HTTP services behind pod links are doing, from their packets.\n"
+    "\n"
+    "Usage:\n"
+    "  vethscope run [OPTIONS]            watch live and serve Prometheus metrics\n"
+    "  vethscope read [OPTIONS] FILE ...  report on capture files\n"
+    "  vethscope check-config FILE        say whether a configuration file is right\n"
+    "  vethscope --version\n"
+    "  vethscope --help\n"
+    "\n"
+    "Every command has --help.\n";
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+    {"run", command_run},
+    {"read", command_read},
+    {"check-config", command_check_config},
+};
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("vethscope " VETHSCOPE_VERSION);
+        return EXIT_STATUS_DONE;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        fputs(usage, stdout);
+        return EXIT_STATUS_DONE;
+    }
+    if (argc > 1) {
+        fprintf(stderr, "vethscope: no command \"%s\"; see vethscope --help\n", name);
+    } else {
+        fputs("vethscope: name a command: run, read or check-config; see vethscope --help\n",
+              stderr);
+    }
+    return EXIT_STATUS_USAGE;
+}
