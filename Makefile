@@ -27,7 +27,7 @@ test: ## everything that must be green; about eight minutes on two cores
 bench: ## how long reading a capture takes, against tcpdump and tshark
 	@scripts/setup.sh test
 	@scripts/build.sh release
-	@ctest --test-dir build/release -L bench -V
+	@scripts/bench.sh
 
 fmt: ## format the C files in place
 	@scripts/lint.sh format

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Measurements: every program of tests/bench, then reading a large capture beside other tools.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export PYTHONDONTWRITEBYTECODE=1
+for program in build/release/tests/bench/bench_*; do
+    if [ -x "$program" ] && [ -f "$program" ]; then
+        printf '\n== %s\n' "$(basename "$program")"
+        "$program"
+    fi
+done
+printf '\n== bench_read\n'
+python3 tests/bench/bench_read.py
