@@ -303,6 +303,13 @@ static void on_finished(void *context, struct flow *flow, unsigned side, int64_t
     }
 }
 
+/* Whether there was anything to read; a connection may open and close without a byte. */
+static bool holds_bytes(const struct conversation *conversation)
+{
+    return conversation->unplaced_bytes > 0 || conversation->speakers[0].partial != NULL ||
+           conversation->speakers[1].partial != NULL;
+}
+
 /* A SYN that got no answer, or a RST for one. */
 static bool connect_failed(const struct flow *flow, enum flow_end end)
 {
@@ -324,7 +331,7 @@ static void on_closed(void *context, struct flow *flow, enum flow_end end, unsig
     if (conversation->protocol == CONVERSATION_HTTP1) {
         matching_closed(pairing, conversation, end, role_of(conversation, side));
         http1_drop(pairing, conversation);
-    } else if (conversation->begun && conversation->protocol != CONVERSATION_BLIND) {
+    } else if (conversation->protocol != CONVERSATION_BLIND && holds_bytes(conversation)) {
         become_blind(pairing, flow, "unknown", 0);
     }
     if (conversation->roles_known) {
