@@ -37,8 +37,8 @@ void byte_writer_string(struct byte_writer *writer, const char *string);
 void byte_writer_byte(struct byte_writer *writer, char byte);
 void byte_writer_unsigned(struct byte_writer *writer, uint64_t value);
 
-/* The shortest decimal that reads back as the same double; whole numbers below 2^53 plain; "+Inf",
- * "-Inf" and "NaN" as Prometheus spells them. */
+/* A decimal that reads back as the same double, of 15 digits where they suffice, else 16 or 17;
+ * whole numbers up to 2^53 plain; "+Inf", "-Inf" and "NaN" as Prometheus spells them. */
 void byte_writer_number(struct byte_writer *writer, double value);
 
 /* Protocol Buffers' base 128 varint. */

@@ -1,0 +1,324 @@
+#include "exporters/prometheus/prometheus_server.h"
+
+#include "exporters/metric_emit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ANSWER_SIZE 65536
+
+/* What the callbacks do; `gate` lets a test hold a scrape. */
+struct agent {
+    const char *not_ready;
+    const char *not_healthy;
+    int render_result;
+    bool held;
+    pthread_barrier_t entered;
+    pthread_barrier_t released;
+};
+
+static int render(void *context, const struct metric_sink *sink)
+{
+    struct agent *agent = context;
+    if (agent->held) {
+        pthread_barrier_wait(&agent->entered);
+        pthread_barrier_wait(&agent->released);
+    }
+    metric_emit_counter(sink, "things_total", "Things.", 42);
+    return agent->render_result;
+}
+
+static const char *not_ready(void *context)
+{
+    return ((struct agent *)context)->not_ready;
+}
+
+static const char *not_healthy(void *context)
+{
+    return ((struct agent *)context)->not_healthy;
+}
+
+static int start(struct agent *agent, const char *listen_on, struct prometheus_server **server,
+                 char *error)
+{
+    const struct prometheus_server_options options = {.listen = listen_on,
+                                                      .context = agent,
+                                                      .render = render,
+                                                      .not_ready = not_ready,
+                                                      .not_healthy = not_healthy};
+    return prometheus_server_start(&options, server, error);
+}
+
+static struct prometheus_server *start_or_fail(struct agent *agent, const char *listen_on)
+{
+    struct prometheus_server *server = NULL;
+    char error[PROMETHEUS_SERVER_ERROR_SIZE] = "";
+    assert_int_equal(start(agent, listen_on, &server, error), 0);
+    assert_string_equal(error, "");
+    assert_int_not_equal(prometheus_server_port(server), 0);
+    return server;
+}
+
+static int connect_to(const struct prometheus_server *server)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(prometheus_server_port(server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(descriptor >= 0);
+    assert_int_equal(
+        connect(descriptor, (const struct sockaddr *)(const void *)&address, sizeof(address)), 0);
+    return descriptor;
+}
+
+static void send_text(int descriptor, const char *text)
+{
+    assert_int_equal(send(descriptor, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+/* Everything until the server closes. */
+static void receive_all(int descriptor, char *answer)
+{
+    size_t length = 0;
+    ssize_t got;
+    while ((got = recv(descriptor, answer + length, ANSWER_SIZE - 1 - length, 0)) > 0) {
+        length += (size_t)got;
+    }
+    answer[length] = '\0';
+    close(descriptor);
+}
+
+static void ask(const struct prometheus_server *server, const char *method, const char *target,
+                char *answer)
+{
+    char request[256];
+    snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+             method, target);
+    int descriptor = connect_to(server);
+    send_text(descriptor, request);
+    receive_all(descriptor, answer);
+}
+
+static void expect(const char *answer, const char *first_line, const char *body)
+{
+    assert_memory_equal(answer, first_line, strlen(first_line));
+    const char *end = strstr(answer, "\r\n\r\n");
+    assert_non_null(end);
+    assert_string_equal(end + 4, body);
+}
+
+static const char exposition[] = "# HELP things_total Things.\n# TYPE things_total counter\n"
+                                 "things_total 42\n";
+
+static void test_paths(void **state)
+{
+    (void)state;
+    struct agent agent = {0};
+    struct prometheus_server *server = start_or_fail(&agent, "127.0.0.1:0");
+    char answer[ANSWER_SIZE];
+    ask(server, "GET", "/metrics", answer);
+    expect(answer, "HTTP/1.1 200 ", exposition);
+    assert_non_null(strstr(answer, "text/plain; version=0.0.4; charset=utf-8"));
+    ask(server, "GET", "/metrics?name[]=x", answer);
+    expect(answer, "HTTP/1.1 200 ", exposition);
+    ask(server, "HEAD", "/metrics", answer);
+    expect(answer, "HTTP/1.1 200 ", "");
+    ask(server, "GET", "/healthz", answer);
+    expect(answer, "HTTP/1.1 200 ", "healthy\n");
+    ask(server, "GET", "/readyz", answer);
+    expect(answer, "HTTP/1.1 200 ", "ready\n");
+    ask(server, "GET", "/metricsx", answer);
+    assert_memory_equal(answer, "HTTP/1.1 404 ", 13);
+    ask(server, "DELETE", "/metrics", answer);
+    assert_memory_equal(answer, "HTTP/1.1 405 ", 13);
+    assert_non_null(strstr(answer, "Allow: GET, HEAD\r\n"));
+    prometheus_server_stop(server);
+}
+
+static void test_trouble(void **state)
+{
+    (void)state;
+    struct agent agent = {.not_ready = "the capture is not open yet",
+                          .not_healthy = "worker 1 stands still",
+                          .render_result = -ENOMEM};
+    struct prometheus_server *server = start_or_fail(&agent, "127.0.0.1:0");
+    char answer[ANSWER_SIZE];
+    ask(server, "GET", "/readyz", answer);
+    expect(answer, "HTTP/1.1 503 ", "the capture is not open yet\n");
+    ask(server, "GET", "/healthz", answer);
+    expect(answer, "HTTP/1.1 503 ", "worker 1 stands still\n");
+    ask(server, "GET", "/metrics", answer);
+    assert_memory_equal(answer, "HTTP/1.1 500 ", 13);
+    assert_null(strstr(answer, "things_total"));
+    prometheus_server_stop(server);
+}
+
+static void test_keep_alive(void **state)
+{
+    (void)state;
+    struct agent agent = {0};
+    struct prometheus_server *server = start_or_fail(&agent, "127.0.0.1:0");
+    int descriptor = connect_to(server);
+    send_text(descriptor, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    char answer[ANSWER_SIZE];
+    size_t length = 0;
+    while (length < 8 || memcmp(answer + length - 8, "healthy\n", 8) != 0) {
+        ssize_t got = recv(descriptor, answer + length, sizeof(answer) - length, 0);
+        assert_true(got > 0);
+        length += (size_t)got;
+    }
+    send_text(descriptor, "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    receive_all(descriptor, answer);
+    expect(answer, "HTTP/1.1 200 ", "ready\n");
+    prometheus_server_stop(server);
+}
+
+/* A request body is answered without being read to its end. */
+static void test_upload(void **state)
+{
+    (void)state;
+    struct agent agent = {0};
+    struct prometheus_server *server = start_or_fail(&agent, "127.0.0.1:0");
+    int descriptor = connect_to(server);
+    send_text(descriptor, "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc");
+    char answer[ANSWER_SIZE];
+    receive_all(descriptor, answer);
+    assert_memory_equal(answer, "HTTP/1.1 405 ", 13);
+    prometheus_server_stop(server);
+}
+
+struct scrape {
+    struct prometheus_server *server;
+    char answer[ANSWER_SIZE];
+};
+
+static void *scrape_in_thread(void *context)
+{
+    struct scrape *scrape = context;
+    ask(scrape->server, "GET", "/metrics", scrape->answer);
+    return NULL;
+}
+
+static void test_slow_scrape_blocks_nobody(void **state)
+{
+    (void)state;
+    static struct scrape scrape;
+    struct agent agent = {.held = true};
+    pthread_barrier_init(&agent.entered, NULL, 2);
+    pthread_barrier_init(&agent.released, NULL, 2);
+    struct prometheus_server *server = start_or_fail(&agent, "127.0.0.1:0");
+    scrape.server = server;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, scrape_in_thread, &scrape), 0);
+    pthread_barrier_wait(&agent.entered); /* the scrape is inside the callback and stays there */
+    char answer[ANSWER_SIZE];
+    ask(server, "GET", "/healthz", answer);
+    expect(answer, "HTTP/1.1 200 ", "healthy\n");
+    pthread_barrier_wait(&agent.released);
+    pthread_join(thread, NULL);
+    expect(scrape.answer, "HTTP/1.1 200 ", exposition);
+    prometheus_server_stop(server);
+    pthread_barrier_destroy(&agent.entered);
+    pthread_barrier_destroy(&agent.released);
+}
+
+/* Connections beyond the bound of one address are closed, not served; the others go on. */
+static void test_connections_per_address(void **state)
+{
+    (void)state;
+    struct agent agent = {0};
+    struct prometheus_server *server = start_or_fail(&agent, "127.0.0.1:0");
+    int idle[16];
+    char byte;
+    for (int i = 0; i < 16; i++) {
+        idle[i] = connect_to(server);
+    }
+    int beyond = connect_to(server);
+    assert_int_equal(recv(beyond, &byte, 1, 0), 0);
+    close(beyond);
+    send_text(idle[15], "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    char answer[ANSWER_SIZE];
+    receive_all(idle[15], answer);
+    expect(answer, "HTTP/1.1 200 ", "healthy\n");
+    for (int i = 0; i < 15; i++) {
+        close(idle[i]);
+    }
+    prometheus_server_stop(server);
+}
+
+static void test_all_addresses(void **state)
+{
+    (void)state;
+    struct agent agent = {0};
+    struct prometheus_server *server = start_or_fail(&agent, ":0");
+    char answer[ANSWER_SIZE];
+    ask(server, "GET", "/healthz", answer);
+    expect(answer, "HTTP/1.1 200 ", "healthy\n");
+    prometheus_server_stop(server);
+}
+
+static void test_address_in_use(void **state)
+{
+    (void)state;
+    struct agent agent = {0};
+    struct prometheus_server *first = start_or_fail(&agent, "127.0.0.1:0");
+    struct prometheus_server *second = NULL;
+    char listen_on[64];
+    char error[PROMETHEUS_SERVER_ERROR_SIZE];
+    char expected[PROMETHEUS_SERVER_ERROR_SIZE];
+    snprintf(listen_on, sizeof(listen_on), "127.0.0.1:%u", (unsigned)prometheus_server_port(first));
+    snprintf(expected, sizeof(expected), "cannot listen on %s: address in use", listen_on);
+    assert_int_equal(start(&agent, listen_on, &second, error), -EADDRINUSE);
+    assert_string_equal(error, expected);
+    assert_null(second);
+    prometheus_server_stop(first);
+}
+
+static void test_bad_addresses(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",           "9990",    ":",        ":65536",      ":-1",
+                                      ":99x",       "host:80", "::1:80",   "[::1]",       "[::1:80",
+                                      "1.2.3:9990", "[]:9990", ":0000080", "[1.2.3.4]:80"};
+    struct agent agent = {0};
+    struct prometheus_server *server = NULL;
+    char error[PROMETHEUS_SERVER_ERROR_SIZE];
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(start(&agent, bad[i], &server, error), -EINVAL);
+        assert_non_null(strstr(error, "not an ADDR:PORT, [V6]:PORT or :PORT"));
+        assert_null(strchr(error, '\n'));
+    }
+    /* TEST-NET-1 is nobody's (RFC 5737). */
+    assert_int_equal(start(&agent, "192.0.2.1:0", &server, error), -EADDRNOTAVAIL);
+    assert_string_equal(error, "cannot listen on 192.0.2.1:0: this machine has no such address");
+    assert_null(server);
+    prometheus_server_stop(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_trouble),
+        cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_upload),
+        cmocka_unit_test(test_slow_scrape_blocks_nobody),
+        cmocka_unit_test(test_connections_per_address),
+        cmocka_unit_test(test_all_addresses),
+        cmocka_unit_test(test_address_in_use),
+        cmocka_unit_test(test_bad_addresses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
