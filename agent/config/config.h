@@ -13,14 +13,18 @@ struct config_strings {
 };
 
 /* Where a named interface is looked at from: inside the pod (sidecar) or on the node. */
-enum config_vantage { CONFIG_VANTAGE_AUTO, CONFIG_VANTAGE_NODE, CONFIG_VANTAGE_POD };
+enum config_vantage {
+    CONFIG_VANTAGE_AUTO,
+    CONFIG_VANTAGE_NODE,
+    CONFIG_VANTAGE_POD
+};
 
 struct config_capture {
     struct config_strings interfaces; /* names and globs; empty: every pod link */
     enum config_vantage vantage;
-    char *filter;                     /* pcap-filter(7) expression, "" for none */
-    uint64_t ring_bytes;              /* per worker */
-    unsigned block_timeout_ms;        /* longest time a packet waits in a block that is not full */
+    char *filter;              /* pcap-filter(7) expression, "" for none */
+    uint64_t ring_bytes;       /* per worker */
+    unsigned block_timeout_ms; /* longest time a packet waits in a block that is not full */
     unsigned workers;
 };
 
@@ -42,7 +46,7 @@ struct config_routes {
 };
 
 struct config_metrics {
-    char *listen; /* "ADDR:PORT", "[V6]:PORT" or ":PORT" */
+    char *listen;             /* "ADDR:PORT", "[V6]:PORT" or ":PORT" */
     double *duration_buckets; /* seconds, ascending; never NULL */
     size_t duration_bucket_count;
     unsigned max_series;
@@ -84,6 +88,15 @@ struct config {
 struct config *config_new(void);
 void config_free(struct config *config);
 
-/* Reads a YAML file over the defaults. Returns NULL and writes one line
+/* Reads a YAML file ("-": standard input) over the defaults. Returns NULL and writes one line
  * "FILE:LINE:COLUMN: key: what is wrong" (without a newline) when anything in it is wrong. */
 struct config *config_read(const char *path, char error_out[static CONFIG_ERROR_SIZE]);
+
+/* The same for the bytes of a file that is called `name`. */
+struct config *config_read_memory(const char *name, const char *bytes, size_t length,
+                                  char error_out[static CONFIG_ERROR_SIZE]);
+
+/* Reads "ADDR:PORT", "[V6]:PORT" or ":PORT" (then the address is "::": every one, of both
+ * families). Names are not resolved, port 0 is none. Returns 0 or -EINVAL; the output is untouched
+ * then. */
+int config_listen_parse(const char *text, struct endpoint *endpoint_out);

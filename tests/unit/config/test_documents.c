@@ -1,0 +1,251 @@
+/* The example file and the reference page say what the schema says. `--print` writes the tables of
+ * the reference page, to be put between its marks. */
+#include "agent/config/config.h"
+#include "agent/config/schema.h"
+#include "agent/config/value.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define EXAMPLE "deploy/vethscope.example.yaml"
+#define REFERENCE "docs/configuration.md"
+#define TABLES_BEGIN "<!-- keys: begin -->\n"
+#define TABLES_END "<!-- keys: end -->"
+
+static char *read_file(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *text = NULL;
+    size_t room = 0;
+    assert_non_null(file);
+    ssize_t length = getdelim(&text, &room, '\0', file);
+    assert_true(length > 0);
+    fclose(file);
+    return text;
+}
+
+/* "a list of up to 64: a number, 0.000001 to 86400". */
+static void describe_value(const struct schema_key *key, FILE *out)
+{
+    char noun[VALUE_NOUN_SIZE];
+    value_noun(key, noun, sizeof(noun));
+    if (key->element_size > 0) {
+        fprintf(out, "a list of up to %zu: ", key->max_items);
+    }
+    if (key->minimum == NULL) {
+        fputs(noun, out);
+        return;
+    }
+    const char *example = strstr(noun, " such as ");
+    int length = (int)(example == NULL ? strlen(noun) : (size_t)(example - noun));
+    fprintf(out, "%.*s, %s to %s", length, noun, key->minimum, key->maximum);
+}
+
+static void describe_default(const struct schema_key *key, FILE *out)
+{
+    if (key->required) {
+        fputs("required", out);
+    } else if (key->fallback == NULL) {
+        fputs("absent", out);
+    } else {
+        fprintf(out, "`%s`", key->fallback[0] == '\0' ? "\"\"" : key->fallback);
+    }
+}
+
+static void write_table(const char *path, const struct schema_section *section, FILE *out)
+{
+    fputs("\n| Key | Default | Value | Meaning |\n|---|---|---|---|\n", out);
+    for (size_t i = 0; i < section->count; i++) {
+        const struct schema_key *key = &section->keys[i];
+        fprintf(out, "| `%s.%s` | ", path, key->name);
+        describe_default(key, out);
+        fputs(" | ", out);
+        describe_value(key, out);
+        fprintf(out, " | %s |\n", key->help);
+    }
+}
+
+static void write_tables(FILE *out)
+{
+    const struct schema_section *root = schema_root();
+    for (size_t i = 0; i < root->count; i++) {
+        const struct schema_key *key = &root->keys[i];
+        bool list = key->element_size > 0;
+        char path[SCHEMA_NAME_SIZE + 2];
+        snprintf(path, sizeof(path), "%s%s", key->name, list ? "[]" : "");
+        fprintf(out, "\n## %s\n\n%s", key->name, key->help);
+        if (list) {
+            fprintf(out, " A list of up to %zu; default: `%s`.", key->max_items, key->fallback);
+        }
+        fputc('\n', out);
+        write_table(path, key->section, out);
+    }
+    fputc('\n', out);
+}
+
+static void test_reference_holds_the_schema(void **state)
+{
+    (void)state;
+    char *page = read_file(REFERENCE);
+    char *begin = strstr(page, TABLES_BEGIN);
+    char *end = strstr(page, TABLES_END);
+    assert_true(begin != NULL && end != NULL && begin < end);
+    *end = '\0';
+    char *tables = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&tables, &length);
+    assert_non_null(out);
+    write_tables(out);
+    fclose(out);
+    if (strcmp(begin + strlen(TABLES_BEGIN), tables) != 0) {
+        fail_msg("%s differs from the schema; unit_documents --print writes its tables", REFERENCE);
+    }
+    free(tables);
+    free(page);
+}
+
+static void test_example_is_valid_and_holds_the_defaults(void **state)
+{
+    (void)state;
+    char error[CONFIG_ERROR_SIZE] = "";
+    struct config *example = config_read(EXAMPLE, error);
+    struct config *defaults = config_new();
+    if (example == NULL) {
+        fail_msg("%s", error);
+    }
+    assert_non_null(defaults);
+    assert_int_equal(example->capture.interfaces.count, defaults->capture.interfaces.count);
+    assert_int_equal(example->capture.vantage, defaults->capture.vantage);
+    assert_string_equal(example->capture.filter, defaults->capture.filter);
+    assert_int_equal(example->capture.ring_bytes, defaults->capture.ring_bytes);
+    assert_int_equal(example->capture.block_timeout_ms, defaults->capture.block_timeout_ms);
+    assert_int_equal(example->capture.workers, defaults->capture.workers);
+    assert_memory_equal(&example->tcp, &defaults->tcp, sizeof(defaults->tcp));
+    assert_memory_equal(&example->memory, &defaults->memory, sizeof(defaults->memory));
+    assert_int_equal(example->http.max_head_bytes, defaults->http.max_head_bytes);
+    assert_int_equal(example->http.max_target_bytes, defaults->http.max_target_bytes);
+    assert_int_equal(example->http.server_port_count, defaults->http.server_port_count);
+    assert_int_equal(example->routes.max_per_service, defaults->routes.max_per_service);
+    assert_string_equal(example->metrics.listen, defaults->metrics.listen);
+    assert_int_equal(example->metrics.duration_bucket_count,
+                     defaults->metrics.duration_bucket_count);
+    assert_memory_equal(example->metrics.duration_buckets, defaults->metrics.duration_buckets,
+                        defaults->metrics.duration_bucket_count * sizeof(double));
+    assert_int_equal(example->metrics.max_series, defaults->metrics.max_series);
+    assert_int_equal(example->metrics.series_idle_timeout_s,
+                     defaults->metrics.series_idle_timeout_s);
+    assert_int_equal(example->metrics.body_sizes, defaults->metrics.body_sizes);
+    assert_string_equal(example->log_level, defaults->log_level);
+    /* What calls itself an example is there to be seen. */
+    assert_true(example->routes.patterns.count > 0);
+    assert_true(example->name_count > 0);
+    assert_true(example->rule_count > 0);
+    config_free(example);
+    config_free(defaults);
+}
+
+/* The key's line within `section`; keys of lists of mappings may follow a dash. */
+static const char *find_line(const char *section, const char *end, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *line = section; line != NULL && line < end;) {
+        const char *at = line + strspn(line, " -");
+        if (strncmp(at, name, length) == 0 && at[length] == ':') {
+            return line;
+        }
+        line = strchr(line, '\n');
+        line = line == NULL ? NULL : line + 1;
+    }
+    return NULL;
+}
+
+/* The comment block right in front of a line. */
+static char *comment_before(const char *text, const char *line)
+{
+    const char *start = line;
+    while (start > text) {
+        const char *previous = start - 1;
+        while (previous > text && previous[-1] != '\n') {
+            previous--;
+        }
+        if (previous[strspn(previous, " ")] != '#') {
+            break;
+        }
+        start = previous;
+    }
+    return strndup(start, (size_t)(line - start));
+}
+
+static void check_comment(const char *text, const char *line, const struct schema_key *key)
+{
+    char expected[256];
+    bool quoted = key->fallback[0] == '\0' || key->fallback[0] == ':';
+    char *comment = comment_before(text, line);
+    assert_non_null(comment);
+    bool example = strstr(comment, "# Example; default: ") != NULL;
+    snprintf(expected, sizeof(expected), "# %s: %s%s%s\n", example ? "Example; default" : "Default",
+             quoted ? "\"" : "", key->fallback, quoted ? "\"" : "");
+    if (strstr(comment, expected) == NULL) {
+        fail_msg("%s: no %s in front of it", key->name, expected);
+    }
+    free(comment);
+}
+
+/* Where the next top-level key begins. */
+static const char *section_end(const char *line)
+{
+    for (const char *at = strchr(line, '\n'); at != NULL; at = strchr(at + 1, '\n')) {
+        if (at[1] >= 'a' && at[1] <= 'z') {
+            return at + 1;
+        }
+    }
+    return line + strlen(line);
+}
+
+static void test_example_has_every_key_and_names_its_default(void **state)
+{
+    (void)state;
+    char *text = read_file(EXAMPLE);
+    const struct schema_section *root = schema_root();
+    for (size_t i = 0; i < root->count; i++) {
+        const struct schema_key *outer = &root->keys[i];
+        const char *section = find_line(text, text + strlen(text), outer->name);
+        assert_non_null(section);
+        if (outer->element_size > 0) {
+            check_comment(text, section, outer);
+        }
+        for (size_t k = 0; k < outer->section->count; k++) {
+            const struct schema_key *key = &outer->section->keys[k];
+            const char *line = find_line(section, section_end(section), key->name);
+            if (line == NULL) {
+                fail_msg("%s.%s is not in %s", outer->name, key->name, EXAMPLE);
+                break;
+            }
+            if (outer->element_size == 0) {
+                check_comment(text, line, key);
+            }
+        }
+    }
+    free(text);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reference_holds_the_schema),
+        cmocka_unit_test(test_example_is_valid_and_holds_the_defaults),
+        cmocka_unit_test(test_example_has_every_key_and_names_its_default),
+    };
+    if (argc == 2 && strcmp(argv[1], "--print") == 0) {
+        write_tables(stdout);
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
