@@ -13,7 +13,7 @@ struct field_line {
 };
 
 /* Fields beside enum http_field that the parser looks at. */
-enum {
+enum other_field {
     CONTENT_LENGTH = HTTP_FIELD_COUNT,
     TRANSFER_ENCODING,
     CONNECTION,
@@ -73,7 +73,11 @@ static void apply(struct http_head *head, const struct field_line *line)
         return;
     struct http_slice value =
         http_scan_trim(line->value.data, line->value.data + line->value.length);
-    switch (field) {
+    if (field < (int)HTTP_FIELD_COUNT) {
+        keep_first(head, field, value);
+        return;
+    }
+    switch ((enum other_field)field) {
     case CONTENT_LENGTH:
         http_framing_content_length(head, value);
         break;
@@ -86,8 +90,7 @@ static void apply(struct http_head *head, const struct field_line *line)
     case EXPECT:
         http_framing_expect(head, value);
         break;
-    default:
-        keep_first(head, field, value);
+    case UNKNOWN:
         break;
     }
 }
@@ -148,6 +151,7 @@ static enum http_result read_line(struct field_line *line, const char *at, const
     const char *colon = find_colon(line, end);
     if (colon == NULL) {
         line->name_length = 0;
+        line->value = (struct http_slice){at, 0};
     } else {
         if (http_scan_is_space(lf[1]))
             lf = unfold(line, lf + 1, end);

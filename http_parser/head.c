@@ -19,7 +19,8 @@ enum {
     LINE_IS_WHOLE = 1
 };
 
-/* Longest beginning of a first line by which it is refused before its end is there. */
+/* Longest beginning of a first line by which it is refused before its end is there: a word that is
+ * no method. The beginning of a status line is shorter. */
 enum {
     DECISIVE_LENGTH = HTTP_METHOD_LENGTH_MAX + 1
 };

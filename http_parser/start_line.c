@@ -70,7 +70,7 @@ static enum http_result read_request(const char **at, const char *end, struct ht
     const char *target = http_scan_spaces(method_end, version);
     const char *target_end = trim_spaces(target, version);
     if (target != method_end + 1 || *method_end != ' ' || target_end != version - 1 ||
-        *target_end != ' ' || version_end != line_end || target == target_end ||
+        *target_end != ' ' || version_end != line_end ||
         http_scan_visible(target, target_end) != target_end)
         head->flags |= HTTP_HEAD_AMBIGUOUS;
     head->target = (struct http_slice){target, (size_t)(target_end - target)};
@@ -114,13 +114,16 @@ static enum http_result read_version(const char *at, const char *end)
 enum http_result http_start_line_status(const char **at, const char *end, struct http_head *head)
 {
     enum {
-        CODE_LENGTH = 3
+        CODE_LENGTH = 3,
+        SPACES_MAX = 16 /* more than one is odd enough; it bounds what decides */
     };
     enum http_result result = read_version(*at, end);
     if (result != HTTP_DONE)
         return result;
     const char *version_end = *at + VERSION_LENGTH;
     const char *code = http_scan_spaces(version_end, end);
+    if (code - version_end > SPACES_MAX)
+        return HTTP_INVALID;
     unsigned status = 0;
     for (int i = 0; i < CODE_LENGTH; i++) {
         if (code + i == end)

@@ -72,7 +72,6 @@ static enum http_event next_head(struct http_stream *stream, const char *bytes, 
         result = http_response_head_parse(line, length - skipped, &stream->scanned, &stream->head);
     if (result == HTTP_INCOMPLETE)
         return HTTP_EVENT_NONE;
-    stream->scanned = 0;
     if (result == HTTP_INVALID) {
         stream->state = INVALID;
         return HTTP_EVENT_INVALID;

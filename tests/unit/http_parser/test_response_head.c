@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #define BYTES(literal) .bytes = (literal), .length = sizeof(literal) - 1
+#define SIXTEEN_SPACES "                "
 #define AMBIGUOUS .flags = HTTP_HEAD_AMBIGUOUS
 
 static void check_all(const struct head_case *cases, size_t count)
@@ -36,6 +37,8 @@ static void test_status_lines(void **state)
         /* read, but not by everybody in this way */
         {BYTES("HTTP/1.1  200 OK\r\n\r\n"), .status = 200, .reason = "OK", .minor_version = 1,
          AMBIGUOUS},
+        {BYTES("HTTP/1.1" SIXTEEN_SPACES "200 OK\r\n\r\n"), .status = 200, .reason = "OK",
+         .minor_version = 1, AMBIGUOUS},
         {BYTES("HTTP/1.1\t200\tOK\r\n\r\n"), .status = 200, .reason = "OK", .minor_version = 1,
          AMBIGUOUS},
         {BYTES("HTTP/1.1 200 O\rK\r\n\r\n"), .status = 200, .reason = "O\rK", .minor_version = 1,
@@ -55,6 +58,7 @@ static void test_no_status_lines(void **state)
         {BYTES("HTTP/2.0 200 OK\r\n\r\n"), .result = HTTP_INVALID},
         {BYTES("HTTP/1.x 200 OK\r\n\r\n"), .result = HTTP_INVALID},
         {BYTES("HTTP/1.10 200 OK\r\n\r\n"), .result = HTTP_INVALID},
+        {BYTES("HTTP/1.1" SIXTEEN_SPACES " 200 OK\r\n\r\n"), .result = HTTP_INVALID},
         {BYTES("HTTP/1.1200 OK\r\n\r\n"), .result = HTTP_INVALID},
         {BYTES("HTTP/1.1\r\n\r\n"), .result = HTTP_INVALID},
         {BYTES("HTTP/1.1 \r\n\r\n"), .result = HTTP_INVALID},
@@ -77,8 +81,9 @@ static void test_refused_early(void **state)
         const char *bytes;
         size_t decided_at;
     } cases[] = {
-        {"\x16", 1},      {"HTTq", 4},        {"HTTP/2", 6},        {"HTTP/1.x", 8},
-        {"HTTP/1.1-", 9}, {"HTTP/1.1 0", 10}, {"HTTP/1.1 20x", 12}, {"HTTP/1.1 2000", 13},
+        {"\x16", 1},          {"HTTq", 4},           {"HTTP/2", 6},
+        {"HTTP/1.x", 8},      {"HTTP/1.1-", 9},      {"HTTP/1.1 0", 10},
+        {"HTTP/1.1 20x", 12}, {"HTTP/1.1 2000", 13}, {"HTTP/1.1" SIXTEEN_SPACES "\t", 25},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
