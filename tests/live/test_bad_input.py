@@ -95,7 +95,7 @@ def check_partial(checks, directory, whole):
     for what, pattern, path in cases:
         done = start([binary(), "read", "--output", "json", path])
         checks.equal(f"{what}: exit status", done.returncode, FAILED)
-        lines = [line for line in done.stderr.splitlines() if re.search(pattern, line)]
+        lines = [line for line in done.stderr.splitlines() if f"{path}: {pattern}" in line]
         checks.equal(f"{what}: says so once", len(lines), 1)
         complete = done.stdout.count('"outcome":"complete"')
         checks.true(f"{what}: what was readable", 10 <= complete <= EXCHANGES, complete)

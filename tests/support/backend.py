@@ -9,6 +9,7 @@ anything else is answered at once.
 """
 
 import http.server
+import socket
 import sys
 import time
 
@@ -47,9 +48,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6  # and IPv4 in mapped form
     daemon_threads = True
     request_queue_size = 128
 
 
 if __name__ == "__main__":
-    Server(("0.0.0.0", int(sys.argv[1])), Handler).serve_forever()
+    Server(("::", int(sys.argv[1])), Handler).serve_forever()

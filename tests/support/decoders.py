@@ -44,7 +44,8 @@ def nanoseconds(epoch):
 
 @dataclasses.dataclass
 class Phases:
-    """Packet times of one exchange; `connect` only with a connection's first."""
+    """Packet times of one exchange; `connect` (SYN to the ACK that ends the handshake) only with a
+    connection's first."""
 
     request_start: int
     request_end: int
@@ -72,11 +73,12 @@ class _Stream:
         self.connect = None
         self.exchanges = []
 
-    def handshake(self, now, is_answer):
-        if not is_answer:
+    def handshake(self, now, is_syn, is_ack):
+        if is_syn and not is_ack:
             self.syn = now
-        else:
+        elif is_syn:
             self.syn_ack = now
+        elif self.syn_ack is not None and self.connect is None:
             self.connect = now - self.syn
 
     def request(self, now):
@@ -99,11 +101,12 @@ def phases(path, server_port):
                       "frame.time_epoch", "tcp.flags.syn", "tcp.flags.ack"):
         number, source, length, time, syn, ack = (value[0] for value in row)
         stream, now = streams[number], nanoseconds(time)
-        if syn in TRUE:
-            stream.handshake(now, ack in TRUE)
-        elif length != "0" and int(source) == server_port:
+        stream.handshake(now, syn in TRUE, ack in TRUE)
+        if length == "0":
+            continue
+        if int(source) == server_port:
             stream.response(now)
-        elif length != "0":
+        else:
             stream.request(now)
     found = [exchange for stream in streams.values() for exchange in stream.exchanges]
     return sorted(found, key=lambda exchange: exchange.request_start)

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Counting begins when /readyz answers and ends when the agent does: requests that are sent at once
+after the one and answered just before the other are all there."""
+
+import json
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+from checks import Checks  # noqa: E402
+from lab import SUPPORT_DIR, Lab, run  # noqa: E402
+from nginx import Nginx  # noqa: E402
+
+ROUNDS = 8
+CONNECTIONS, REQUESTS = 10, 50
+NGINX = """
+    map $uri $route { default $uri; }
+    server {
+        listen 80;
+        location / { return 200 'hello'; }
+    }
+"""
+
+
+def write_plan(lab, address):
+    request = {"method": "GET", "target": "/", "status": 200}
+    plan = {"address": address, "port": 80, "host": "web", "parallel": 2,
+            "connections": [[[request]] * REQUESTS] * CONNECTIONS}
+    path = lab.directory / "plan.json"
+    path.write_text(json.dumps(plan))
+    return path
+
+
+def main():
+    with Checks() as checks, Lab("ends") as lab:
+        web, client = lab.pod("web"), lab.pod("client")
+        Nginx(lab, web, NGINX)
+        plan = write_plan(lab, web.address)
+        for number in range(ROUNDS):
+            agent = lab.agent(name=f"vethscope-{number}")
+            load = lab.process(f"load-{number}",
+                               [sys.executable, SUPPORT_DIR / "load_client.py", plan], client)
+            checks.equal("the client ended well", load.finish(60), 0)
+            checks.equal("exit status", agent.stop(), 0)
+            ended = re.search(r"exchanges=(\d+).* dropped=(\d+)", agent.stderr())
+            if checks.true("says what it saw", ended, agent.stderr()):
+                checks.equal("seen from both sides, and dropped", ended.groups(),
+                             (str(2 * CONNECTIONS * REQUESTS), "0"))
+
+
+if __name__ == "__main__":
+    run(main)
