@@ -1,8 +1,8 @@
 #include "agent/pipeline.h"
 
+#include "agent/aggregate/selection.h"
 #include "agent/decode/decode.h"
 #include "agent/exchange/pairing.h"
-#include "agent/selection.h"
 #include "agent/tcp/tcp.h"
 #include "exporters/metric_emit.h"
 
@@ -117,6 +117,33 @@ static struct aggregate_shard *new_shard(const struct pipeline_options *options)
     return aggregate_shard_new(&aggregate, options->directory);
 }
 
+static struct selection *new_selection(const struct pipeline_options *options,
+                                       const struct exchange_sink *next)
+{
+    const struct config *config = options->config;
+    struct selection_rule *rules = calloc(config->rule_count + 1, sizeof(*rules));
+    if (rules == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < config->rule_count; i++) {
+        const struct config_rule *rule = &config->rules[i];
+        rules[i] = (struct selection_rule){.exclude = rule->exclude,
+                                           .namespace = rule->namespace,
+                                           .service = rule->service,
+                                           .route = rule->route,
+                                           .user_agent = rule->user_agent};
+    }
+    struct selection_options selection = {.rules = rules,
+                                          .rule_count = config->rule_count,
+                                          .directory = options->directory,
+                                          .own_addresses = options->own_addresses,
+                                          .own_address_count = options->own_address_count,
+                                          .own_port = options->own_port};
+    struct selection *made = selection_new(&selection, next);
+    free(rules);
+    return made;
+}
+
 static struct pairing *new_pairing(const struct pipeline_options *options,
                                    const struct exchange_sink *sink)
 {
@@ -153,8 +180,7 @@ static bool build_stages(struct pipeline *pipeline, const struct pipeline_option
     struct exchange_sink counted = {
         .context = pipeline, .exchange = on_exchange, .event = on_event};
     pipeline->shard = new_shard(options);
-    pipeline->selection =
-        selection_new(options->config, options->directory, options->own_port, &counted);
+    pipeline->selection = new_selection(options, &counted);
     if (pipeline->shard == NULL || pipeline->selection == NULL) {
         return false;
     }

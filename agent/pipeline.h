@@ -21,10 +21,12 @@ struct pipeline_options {
     const struct config *config; /* these three outlive the pipeline */
     const struct directory *directory;
     const struct route_patterns *routes;
-    uint64_t memory_bytes;           /* this worker's share */
-    int64_t reorder_ns;              /* 0 for files: their time does not pass by itself */
-    enum exchange_side file_side;    /* of frames that do not tell their direction */
-    uint16_t own_port;               /* where this agent listens; 0: nowhere */
+    uint64_t memory_bytes;               /* this worker's share */
+    int64_t reorder_ns;                  /* 0 for files: their time does not pass by itself */
+    enum exchange_side file_side;        /* of frames that do not tell their direction */
+    uint16_t own_port;                   /* where this agent listens; 0: nowhere */
+    const struct address *own_addresses; /* and on which addresses; copied */
+    size_t own_address_count;
     const struct exchange_sink *tap; /* sees everything that the shard sees; NULL: nobody */
 };
 

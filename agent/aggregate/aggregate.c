@@ -16,8 +16,8 @@
 #define TICK_MAX_NS INT64_C(10000000000)
 /* Labels beyond one per sample line: names that only connections refer to. */
 #define LABELS_BESIDE 1024
-/* Smallest number of sample lines of a histogram: +Inf, _sum, _count. */
-#define HISTOGRAM_LINES_MIN 3
+/* Sample lines of a histogram beside its bounds': +Inf, _sum, _count. */
+#define HISTOGRAM_LINES 3
 
 /* 64 times 4^n up to 64 MiB. */
 static const double size_buckets[] = {64,     256,     1024,    4096,     16384,   65536,
@@ -46,7 +46,10 @@ static int init_tables(struct aggregate_shard *shard)
     size_t sizes = histogram_cells(&shard->sizes);
     size_t cells = durations > sizes ? durations : sizes;
     uint64_t seed = new_seed();
-    uint32_t histograms = shard->max_lines / HISTOGRAM_LINES_MIN;
+    size_t bounds = shard->durations.bound_count < shard->sizes.bound_count
+                        ? shard->durations.bound_count
+                        : shard->sizes.bound_count;
+    uint32_t histograms = shard->max_lines / (uint32_t)(bounds + HISTOGRAM_LINES);
     uint32_t labels = shard->max_lines > UINT32_MAX - LABELS_BESIDE
                           ? UINT32_MAX
                           : shard->max_lines + LABELS_BESIDE;

@@ -7,10 +7,9 @@
 /* A duration that is not known. */
 #define DURATION_UNKNOWN UINT64_MAX
 
-static void add_numbers(struct aggregate_shard *shard, const struct series_key *key, uint64_t first,
-                        uint64_t second)
+/* Nothing is added to NULL. */
+static void add_to(struct series *series, uint64_t first, uint64_t second)
 {
-    struct series *series = shard_series(shard, key);
     if (series != NULL) {
         series_write_begin(series);
         cell_add(&series->value[0], first);
@@ -19,10 +18,17 @@ static void add_numbers(struct aggregate_shard *shard, const struct series_key *
     }
 }
 
-/* DURATION_UNKNOWN counts too: as an observation without a value. */
-static void observe(struct aggregate_shard *shard, const struct series_key *key, uint64_t raw)
+static void add_numbers(struct aggregate_shard *shard, const struct series_key *key, uint64_t first,
+                        uint64_t second)
 {
-    struct series *series = shard_series(shard, key);
+    add_to(shard_series(shard, key, NULL), first, second);
+}
+
+/* DURATION_UNKNOWN counts too: as an observation without a value. */
+static void observe(struct aggregate_shard *shard, const struct series_key *key, uint64_t raw,
+                    uint32_t *recent)
+{
+    struct series *series = shard_series(shard, key, recent);
     if (series == NULL) {
         return;
     }
@@ -42,7 +48,7 @@ static void observe_known(struct aggregate_shard *shard, struct series_key key,
 {
     key.kind = (uint8_t)kind;
     if (raw != DURATION_UNKNOWN) {
-        observe(shard, &key, raw);
+        observe(shard, &key, raw, NULL);
     }
 }
 
@@ -74,7 +80,7 @@ static struct series_key key_of_service(const struct connection *connection,
 }
 
 static void feed_request(struct aggregate_shard *shard, const struct connection *connection,
-                         const struct names *names, const struct exchange *exchange)
+                         struct names *names, const struct exchange *exchange)
 {
     struct series_key key = key_of(connection, names, SERIES_REQUEST_DURATION);
     key.label = names_route(shard, key.service, exchange->route);
@@ -85,7 +91,8 @@ static void feed_request(struct aggregate_shard *shard, const struct connection 
         key.peer = names->address;
         key.port = connection->server.port;
     }
-    observe(shard, &key, between(exchange->start_ns, exchange->response_end_ns));
+    observe(shard, &key, between(exchange->start_ns, exchange->response_end_ns),
+            &names->recent[NAMES_RECENT_REQUEST]);
     if (shard->body_sizes) {
         observe_known(shard, key, SERIES_REQUEST_BODY, exchange->request_body_bytes);
         observe_known(shard, key, SERIES_RESPONSE_BODY, exchange->response_body_bytes);
@@ -123,15 +130,19 @@ static bool failed(const struct exchange *exchange)
 }
 
 static void feed_graph(struct aggregate_shard *shard, const struct connection *connection,
-                       const struct names *names, const struct exchange *exchange)
+                       struct names *names, const struct exchange *exchange)
 {
     struct series_key key = {.service = names->client,
                              .peer = names->server,
                              .kind = SERIES_GRAPH_REQUESTS,
                              .side = (uint8_t)connection->side};
-    add_numbers(shard, &key, 1, failed(exchange) ? 1 : 0);
-    observe_known(shard, key, SERIES_GRAPH_SECONDS,
-                  between(exchange->start_ns, exchange->response_end_ns));
+    add_to(shard_series(shard, &key, &names->recent[NAMES_RECENT_GRAPH]), 1,
+           failed(exchange) ? 1 : 0);
+    uint64_t duration_ns = between(exchange->start_ns, exchange->response_end_ns);
+    if (duration_ns != DURATION_UNKNOWN) {
+        key.kind = SERIES_GRAPH_SECONDS;
+        observe(shard, &key, duration_ns, &names->recent[NAMES_RECENT_SECONDS]);
+    }
 }
 
 void feed_exchange(struct aggregate_shard *shard, struct connection *connection,
@@ -151,6 +162,9 @@ void feed_exchange(struct aggregate_shard *shard, struct connection *connection,
     feed_request(shard, connection, &names, exchange);
     feed_phases(shard, connection, &names, exchange);
     feed_graph(shard, connection, &names, exchange);
+    if (names.epoch != 0) { /* else its labels are not the connection's */
+        names_store(connection, &names);
+    }
 }
 
 /* The gauge and the connection agree: what was not added is not taken away. */
@@ -165,7 +179,8 @@ static void feed_active(struct aggregate_shard *shard, struct connection *connec
     key.method = (uint8_t)method_of(event->method);
     if (event->kind == CONNECTION_REQUEST_BEGAN) {
         add_numbers(shard, &key, 1, 0);
-        names_set_in_flight(connection, names.in_flight + 1);
+        names.in_flight++;
+        names_store(connection, &names);
         return;
     }
     struct series *series = shard_find(shard, &key);
@@ -175,7 +190,8 @@ static void feed_active(struct aggregate_shard *shard, struct connection *connec
         series_write_end(series);
     }
     if (names.in_flight > 0) {
-        names_set_in_flight(connection, names.in_flight - 1);
+        names.in_flight--;
+        names_store(connection, &names);
     }
 }
 
@@ -203,7 +219,7 @@ static void feed_connect(struct aggregate_shard *shard, struct connection *conne
     struct names names = names_get(shard, connection);
     struct series_key key = key_of(connection, &names, SERIES_CONNECT);
     key.part = (uint8_t)part;
-    observe(shard, &key, duration_ns);
+    observe(shard, &key, duration_ns, NULL);
 }
 
 static void feed_blind(struct aggregate_shard *shard, struct connection *connection,

@@ -63,11 +63,11 @@ static uint32_t hash_of(const struct label_table *table, uint32_t owner, struct 
         uint64_t word = text.length;
         size_t taken = text.length < sizeof(word) ? text.length : sizeof(word);
         memcpy(&word, text.data, taken);
-        hash = region_mix(hash ^ word);
+        hash = region_fold(hash ^ word);
         text.data += taken;
         text.length -= taken;
     }
-    return (uint32_t)region_mix(hash);
+    return (uint32_t)(hash >> 32);
 }
 
 static struct label *label_at(const struct label_table *table, uint32_t id)

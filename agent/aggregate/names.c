@@ -95,7 +95,7 @@ static struct names load(const struct connection *connection)
     return names;
 }
 
-static void store(struct connection *connection, const struct names *names)
+void names_store(struct connection *connection, const struct names *names)
 {
     memcpy(connection->slots, names, sizeof(*names));
 }
@@ -106,7 +106,7 @@ void names_release(struct aggregate_shard *shard, struct connection *connection)
     label_table_release(&shard->labels, names.client);
     label_table_release(&shard->labels, names.server);
     label_table_release(&shard->labels, names.address);
-    store(connection, &(struct names){0});
+    names_store(connection, &(struct names){0});
 }
 
 struct names names_get(struct aggregate_shard *shard, struct connection *connection)
@@ -123,7 +123,7 @@ struct names names_get(struct aggregate_shard *shard, struct connection *connect
         .address = client_side ? address_label(shard, connection->server) : LABEL_NONE,
     };
     names.epoch = shard->directory_epoch;
-    store(connection, &names);
+    names_store(connection, &names);
     if (names.client == LABEL_NONE || names.server == LABEL_NONE ||
         (client_side && names.address == LABEL_NONE)) {
         /* The label table is full: all or nothing, and tried again, as series may be let go. */
@@ -131,13 +131,6 @@ struct names names_get(struct aggregate_shard *shard, struct connection *connect
         return load(connection);
     }
     return names;
-}
-
-void names_set_in_flight(struct connection *connection, uint32_t in_flight)
-{
-    struct names names = load(connection);
-    names.in_flight = in_flight;
-    store(connection, &names);
 }
 
 /* Writes the route with all bytes percent-encoded that are not printable ASCII. Returns the

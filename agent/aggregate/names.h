@@ -2,24 +2,33 @@
 
 #include "agent/aggregate/shard.h"
 
+/* Records that a connection remembers. */
+enum names_recent {
+    NAMES_RECENT_REQUEST,
+    NAMES_RECENT_GRAPH,
+    NAMES_RECENT_SECONDS,
+    NAMES_RECENT
+};
+
 /*
  * What the aggregate remembers of a connection, kept in its slots: the labels of both ends, each
  * with a reference of its own.
  */
 struct names {
-    uint32_t client;    /* "namespace\0service" */
-    uint32_t server;    /* the same */
-    uint32_t address;   /* server_address; LABEL_NONE on the server's side */
-    uint32_t epoch;     /* of the directory that was asked; 0: none yet */
-    uint32_t in_flight; /* requests of the active requests gauge, under these names */
-    uint32_t unused[3];
+    uint32_t client;               /* "namespace\0service" */
+    uint32_t server;               /* the same */
+    uint32_t address;              /* server_address; LABEL_NONE on the server's side */
+    uint32_t epoch;                /* of the directory that was asked; 0: none yet */
+    uint32_t in_flight;            /* requests of the active requests gauge, under these names */
+    uint32_t recent[NAMES_RECENT]; /* records that its last exchange counted in */
 };
 
 /* The names of a connection, looked up when it has none or the directory changed; not while
  * requests are counted under the former ones. */
 struct names names_get(struct aggregate_shard *shard, struct connection *connection);
 
-void names_set_in_flight(struct connection *connection, uint32_t in_flight);
+/* Writes changed numbers back; the labels stay what they are. */
+void names_store(struct connection *connection, const struct names *names);
 
 /* Gives the references back; the connection has no names afterwards. */
 void names_release(struct aggregate_shard *shard, struct connection *connection);

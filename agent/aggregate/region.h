@@ -21,13 +21,12 @@ void region_index_remove(uint32_t *index, uint32_t index_size, uint32_t position
                          uint32_t (*hash_of)(const void *context, uint32_t entry),
                          const void *context);
 
-/* A bijection of 64 bits in which every bit depends on all (MurmurHash3's finalizer). */
-static inline uint64_t region_mix(uint64_t value)
+/* One step of a hash: the halves of a product, folded, so that every bit of the value reaches all
+ * bits of the result. The constant is 2^64 divided by the golden ratio, made odd. */
+static inline uint64_t region_fold(uint64_t value)
 {
-    value ^= value >> 33;
-    value *= 0xff51afd7ed558ccdU;
-    value ^= value >> 33;
-    value *= 0xc4ceb9fe1a85ec53U;
-    value ^= value >> 33;
-    return value;
+    const uint64_t odd = 0x9e3779b97f4a7c15U;
+    uint64_t high = value * odd;
+    high ^= high >> 32;
+    return high * odd;
 }

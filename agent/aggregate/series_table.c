@@ -61,9 +61,9 @@ static uint32_t hash_of(const struct series_table *table, const struct series_ke
     memcpy(words, key, sizeof(words));
     uint64_t hash = table->seed;
     for (size_t i = 0; i < SERIES_KEY_CELLS; i++) {
-        hash = region_mix(hash ^ words[i]);
+        hash = region_fold(hash ^ words[i]);
     }
-    return (uint32_t)hash;
+    return (uint32_t)(hash >> 32);
 }
 
 /* The index position of the record, or the empty one where it would be. */
@@ -86,6 +86,23 @@ struct series *series_table_find(const struct series_table *table, const struct 
 {
     uint32_t entry = table->index[position_of(table, key, hash_of(table, key))];
     return entry == 0 ? NULL : series_table_slot(table, entry - 1);
+}
+
+uint32_t series_table_number(const struct series_table *table, const struct series *series)
+{
+    size_t offset = (size_t)((const char *)series - (const char *)table->slots);
+    return (uint32_t)(offset / table->slot_size) + 1;
+}
+
+struct series *series_table_check(const struct series_table *table, uint32_t number,
+                                  const struct series_key *key)
+{
+    if (number == 0 || number > table->touched) {
+        return NULL;
+    }
+    struct series *series = series_table_slot(table, number - 1);
+    bool same = series->generation != 0 && memcmp(series->key, key, sizeof(*key)) == 0;
+    return same ? series : NULL;
 }
 
 /* Returns the slot's number + 1, or 0. */

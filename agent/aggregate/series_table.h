@@ -90,6 +90,12 @@ struct series *series_table_add(struct series_table *table, const struct series_
                                 int64_t now_ns);
 void series_table_remove(struct series_table *table, struct series *series);
 
+/* The worker's thread: a record's slot as a number to remember, never 0; and the record that is
+ * there now, if it has this key. */
+uint32_t series_table_number(const struct series_table *table, const struct series *series);
+struct series *series_table_check(const struct series_table *table, uint32_t number,
+                                  const struct series_key *key);
+
 /* The key of a record; the worker's thread. */
 struct series_key series_key_of(const struct series *series);
 

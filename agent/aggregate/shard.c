@@ -53,14 +53,23 @@ static struct series *add(struct aggregate_shard *shard, const struct series_key
     return series;
 }
 
-struct series *shard_series(struct aggregate_shard *shard, const struct series_key *key)
+struct series *shard_series(struct aggregate_shard *shard, const struct series_key *key,
+                            uint32_t *recent)
 {
-    struct series *series = shard_find(shard, key);
+    const struct series_table *table = shard_table(shard, key->kind);
+    struct series *series = recent == NULL ? NULL : series_table_check(table, *recent, key);
+    if (series != NULL) {
+        series->used_ns = shard->clock_ns;
+        return series;
+    }
+    series = shard_find(shard, key);
     if (series == NULL) {
         series = add(shard, key);
     }
     if (series == NULL) {
         cell_add(&shard->rejected, 1);
+    } else if (recent != NULL) {
+        *recent = series_table_number(table, series);
     }
     return series;
 }

@@ -29,8 +29,10 @@ struct aggregate_shard {
 };
 
 /* The record of this key, made when there is none and room for its sample lines is left; else NULL,
- * which is counted. The worker's thread. */
-struct series *shard_series(struct aggregate_shard *shard, const struct series_key *key);
+ * which is counted. `recent` (NULL: none) remembers the record for the next time: mostly it is the
+ * same one and need not be looked for. The worker's thread. */
+struct series *shard_series(struct aggregate_shard *shard, const struct series_key *key,
+                            uint32_t *recent);
 
 /* The record, or NULL when there is none. */
 struct series *shard_find(struct aggregate_shard *shard, const struct series_key *key);

@@ -1,6 +1,7 @@
 #include "agent/base/log.h"
 #include "agent/capture/frame_filter.h"
 #include "agent/commands/commands.h"
+#include "agent/commands/own_addresses.h"
 #include "agent/commands/process_metrics.h"
 #include "agent/commands/worker.h"
 #include "agent/config/config.h"
@@ -39,6 +40,8 @@ static const char usage[] =
 
 /* A worker with less than this holds too few connections to be of use. */
 #define MIN_WORKER_MEMORY (UINT64_C(8) << 20)
+/* Addresses of this machine that count as the agent's; a node has a handful. */
+#define OWN_ADDRESSES_MAX 256
 /* A packet that is this late while live is not coming. */
 #define LIVE_REORDER_NS INT64_C(200000000)
 
@@ -219,20 +222,22 @@ static uint64_t worker_memory(const struct config *config)
     return left > MIN_WORKER_MEMORY ? left : MIN_WORKER_MEMORY;
 }
 
-static uint16_t port_of(const char *listen)
-{
-    const char *colon = strrchr(listen, ':');
-    return colon == NULL ? 0 : (uint16_t)strtoul(colon + 1, NULL, 10);
-}
-
 static const char *listen_of(const struct agent *agent)
 {
     return agent->options->listen != NULL ? agent->options->listen : agent->config->metrics.listen;
 }
 
+/* Where the agent itself is asked: its scrapes are not the node's traffic. */
+static uint16_t own_port(const struct agent *agent)
+{
+    struct endpoint endpoint = {0};
+    return config_listen_parse(listen_of(agent), &endpoint) == 0 ? endpoint.port : 0;
+}
+
 static int open_workers(struct agent *agent)
 {
     const struct config *config = agent->config;
+    struct address addresses[OWN_ADDRESSES_MAX];
     char error[LIVE_ERROR_SIZE];
     struct live_options live = live_options_of(agent);
     struct pipeline_options pipeline = {.config = config,
@@ -240,7 +245,10 @@ static int open_workers(struct agent *agent)
                                         .routes = agent->routes,
                                         .memory_bytes = worker_memory(config),
                                         .reorder_ns = LIVE_REORDER_NS,
-                                        .own_port = port_of(listen_of(agent))};
+                                        .own_port = own_port(agent),
+                                        .own_addresses = addresses,
+                                        .own_address_count =
+                                            own_addresses_list(addresses, OWN_ADDRESSES_MAX)};
     agent->workers = calloc(config->capture.workers, sizeof(struct worker *));
     agent->pipelines = calloc(config->capture.workers, sizeof(struct pipeline *));
     if (agent->workers == NULL || agent->pipelines == NULL) {

@@ -165,6 +165,33 @@ static void test_idle_series_go(void **state)
     aggregate_shard_free(shard);
 }
 
+/* A connection outlives the series it counted in; others have taken their places since. */
+static void test_connection_outlives_series(void **state)
+{
+    (void)state;
+    struct aggregate_options options = scene_options();
+    struct aggregate_shard *shard = shard_new(&options);
+    struct connection old = scene_connection(EXCHANGE_SERVER, "10.0.0.1:1", "10.0.0.2:80");
+    struct exchange exchange = scene_exchange("/a", 200);
+    int64_t now_ns = SECOND;
+    aggregate_shard_tick(shard, now_ns);
+    scene_feed(shard, &old, &exchange);
+    tick_for(shard, &now_ns, 61);
+    scene_expect(shard, "vethscope_series 0");
+    scene_feed(shard, &old, &exchange); /* its places are free */
+    scene_expect(shard, ROUTE("10.0.0.2:80", "/a") " 1");
+    tick_for(shard, &now_ns, 61);
+    feed_route(shard, "10.0.0.3:80", "/b"); /* and now they are another's */
+    scene_feed(shard, &old, &exchange);
+    scene_expect(shard, ROUTE("10.0.0.2:80", "/a") " 1");
+    scene_expect(shard, ROUTE("10.0.0.3:80", "/b") " 1");
+    scene_expect(shard, "traces_service_graph_request_total{client=\"10.0.0.1\","
+                        "server=\"10.0.0.2:80\"} 1");
+    scene_expect(shard, "traces_service_graph_request_total{client=\"10.0.0.1\","
+                        "server=\"10.0.0.3:80\"} 1");
+    aggregate_shard_free(shard);
+}
+
 /* Routes of the past make room for those of today. */
 static void test_idle_routes_go(void **state)
 {
@@ -284,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_routes_at_the_bound),
         cmocka_unit_test(test_long_routes),
         cmocka_unit_test(test_idle_series_go),
+        cmocka_unit_test(test_connection_outlives_series),
         cmocka_unit_test(test_idle_routes_go),
         cmocka_unit_test(test_active_requests_stay),
         cmocka_unit_test(test_rejected_active_request),

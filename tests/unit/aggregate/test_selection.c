@@ -1,0 +1,140 @@
+#include "agent/aggregate/selection.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Counts what passes. */
+struct passed {
+    unsigned exchanges;
+    unsigned events;
+};
+
+static void count_exchange(void *context, struct connection *connection,
+                           const struct exchange *exchange)
+{
+    (void)connection;
+    (void)exchange;
+    ((struct passed *)context)->exchanges++;
+}
+
+static void count_event(void *context, struct connection *connection,
+                        const struct connection_event *event)
+{
+    (void)connection;
+    (void)event;
+    ((struct passed *)context)->events++;
+}
+
+static struct address address(const char *text)
+{
+    struct address parsed;
+    assert_int_equal(address_parse(text, &parsed), 0);
+    return parsed;
+}
+
+static struct connection connection_to(const char *server, uint16_t port)
+{
+    return (struct connection){.client = {address("10.9.9.9"), 40000},
+                               .server = {address(server), port}};
+}
+
+/* Sends one exchange and one event through; true when the exchange passed. The event must share its
+ * fate only where the whole connection is left out. */
+static bool passes(struct selection *selection, struct passed *passed, const char *server,
+                   uint16_t port, const struct exchange *exchange)
+{
+    struct connection connection = connection_to(server, port);
+    struct exchange_sink sink = selection_sink(selection);
+    unsigned before = passed->exchanges;
+    sink.exchange(sink.context, &connection, exchange);
+    return passed->exchanges == before + 1;
+}
+
+static void own_traffic_is_left_out(void **state)
+{
+    (void)state;
+    struct passed passed = {0};
+    struct exchange_sink next = {&passed, count_exchange, count_event};
+    struct address own[] = {address("10.0.0.1"), address("fd00::1")};
+    struct selection_options options = {
+        .own_addresses = own, .own_address_count = 2, .own_port = 9990};
+    struct selection *selection = selection_new(&options, &next);
+    assert_non_null(selection);
+    struct exchange exchange = {.route = slice_of("/metrics")};
+    assert_false(passes(selection, &passed, "10.0.0.1", 9990, &exchange));
+    assert_false(passes(selection, &passed, "fd00::1", 9990, &exchange));
+    assert_true(passes(selection, &passed, "10.0.0.1", 80, &exchange));
+    assert_true(passes(selection, &passed, "10.0.0.2", 9990, &exchange));
+    struct connection scrape = connection_to("10.0.0.1", 9990);
+    struct connection other = connection_to("10.0.0.2", 9990);
+    struct connection_event event = {.kind = CONNECTION_OPENED, .amount = 1};
+    struct exchange_sink sink = selection_sink(selection);
+    sink.event(sink.context, &scrape, &event);
+    assert_int_equal(passed.events, 0);
+    sink.event(sink.context, &other, &event);
+    assert_int_equal(passed.events, 1);
+    selection_free(selection);
+}
+
+static void first_rule_that_fits_decides(void **state)
+{
+    (void)state;
+    struct passed passed = {0};
+    struct exchange_sink next = {&passed, count_exchange, count_event};
+    struct directory_entry entry = {.address = address("10.0.1.0"),
+                                    .prefix_bits = 96 + 24,
+                                    .namespace = "shop",
+                                    .service = "orders"};
+    struct directory *directory = directory_new(&entry, 1);
+    assert_non_null(directory);
+    struct selection_rule rules[] = {
+        {.exclude = false, .namespace = "shop", .route = "/keep*"},
+        {.exclude = true, .namespace = "shop", .service = "ord*", .route = "/health*"},
+        {.exclude = true, .user_agent = "kube-probe/*"},
+    };
+    struct selection_options options = {.rules = rules, .rule_count = 3, .directory = directory};
+    struct selection *selection = selection_new(&options, &next);
+    assert_non_null(selection);
+    struct exchange health = {.route = slice_of("/healthz")};
+    struct exchange probe = {.route = slice_of("/x"), .user_agent = slice_of("kube-probe/1.29")};
+    struct exchange kept = {.route = slice_of("/keep/me"),
+                            .user_agent = slice_of("kube-probe/1.29")};
+    assert_false(passes(selection, &passed, "10.0.1.7", 80, &health));
+    assert_true(passes(selection, &passed, "10.0.2.7", 80, &health));
+    assert_false(passes(selection, &passed, "10.0.2.7", 80, &probe));
+    assert_true(passes(selection, &passed, "10.0.1.7", 80, &kept));
+    selection_free(selection);
+    directory_free(directory);
+}
+
+/* The user agent is the peer's: longer than the comparison looks, and without a terminator. */
+static void long_values_are_compared_by_their_beginning(void **state)
+{
+    (void)state;
+    struct passed passed = {0};
+    struct exchange_sink next = {&passed, count_exchange, count_event};
+    struct selection_rule rule = {.exclude = true, .user_agent = "aaa*"};
+    struct selection_options options = {.rules = &rule, .rule_count = 1};
+    struct selection *selection = selection_new(&options, &next);
+    assert_non_null(selection);
+    static char text[4096];
+    memset(text, 'a', sizeof(text));
+    struct exchange exchange = {.user_agent = {text, sizeof(text)}};
+    assert_false(passes(selection, &passed, "10.0.0.1", 80, &exchange));
+    text[0] = 'b';
+    assert_true(passes(selection, &passed, "10.0.0.1", 80, &exchange));
+    selection_free(selection);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(own_traffic_is_left_out),
+        cmocka_unit_test(first_rule_that_fits_decides),
+        cmocka_unit_test(long_values_are_compared_by_their_beginning),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
