@@ -1,6 +1,6 @@
 #include "http_parser/chunked.h"
 
-#include "http_parser/scan.h"
+#include "http_parser/chars.h"
 
 /*
  * Sizes, extensions and trailers go byte by byte through a few states, so a cut may fall anywhere;
@@ -34,7 +34,7 @@ void http_chunked_begin(struct http_stream *stream)
 static int hex_digit(char byte)
 {
     char lower = (char)(byte | 0x20);
-    if (http_scan_is_digit(byte))
+    if (http_chars_is_digit(byte))
         return byte - '0';
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
@@ -64,7 +64,7 @@ static enum http_chunked_result after_size(struct http_stream *stream, char byte
         return end_with_bare_lf(stream);
     if (byte == ';')
         return become(stream, EXTENSION);
-    if (http_scan_is_space(byte))
+    if (http_chars_is_space(byte))
         return become(stream, SIZE_PADDING);
     if (stream->chunk_state != SIZE_PADDING)
         return HTTP_CHUNKED_INVALID;

@@ -52,7 +52,7 @@ static int identify(const char *name, size_t length)
         return UNKNOWN;
     const struct known_field *known = known_fields[length];
     for (; known->name[0] != '\0'; known++) {
-        if ((name[0] | 0x20) == known->name[0] && http_scan_same(name, known->name, length))
+        if ((name[0] | 0x20) == known->name[0] && http_chars_same(name, known->name, length))
             return known->field;
     }
     return UNKNOWN;
@@ -72,7 +72,7 @@ static void apply(struct http_head *head, const struct field_line *line)
     if (field == UNKNOWN)
         return;
     struct http_slice value =
-        http_scan_trim(line->value.data, line->value.data + line->value.length);
+        http_chars_trim(line->value.data, line->value.data + line->value.length);
     if (field < (int)HTTP_FIELD_COUNT) {
         keep_first(head, field, value);
         return;
@@ -105,9 +105,9 @@ static bool is_critical(const char *name, size_t length)
 /* Whether a continuation line would be a critical field for a reader that knows no folding. */
 static bool hides_field(const char *at, const char *end)
 {
-    const char *name = http_scan_spaces(at, end);
+    const char *name = http_chars_spaces(at, end);
     const char *name_end = http_scan_token(name, end);
-    const char *colon = http_scan_spaces(name_end, end);
+    const char *colon = http_chars_spaces(name_end, end);
     return colon < end && *colon == ':' && is_critical(name, (size_t)(name_end - name));
 }
 
@@ -117,7 +117,7 @@ static const char *unfold(struct field_line *line, const char *at, const char *e
 {
     const char *lf = at - 1;
     line->odd = line->odd || is_critical(line->name, line->name_length);
-    while (lf + 1 < end && http_scan_is_space(lf[1])) {
+    while (lf + 1 < end && http_chars_is_space(lf[1])) {
         const char *start = lf + 1;
         lf = http_scan_line(start, end, &line->odd);
         if (lf == NULL)
@@ -136,7 +136,7 @@ static const char *find_colon(struct field_line *line, const char *end)
     if (*name_end == ':' && line->name_length > 0)
         return name_end;
     line->odd = true;
-    const char *colon = http_scan_spaces(name_end, end);
+    const char *colon = http_chars_spaces(name_end, end);
     return *colon == ':' && line->name_length > 0 ? colon : NULL;
 }
 
@@ -153,7 +153,7 @@ static enum http_result read_line(struct field_line *line, const char *at, const
         line->name_length = 0;
         line->value = (struct http_slice){at, 0};
     } else {
-        if (http_scan_is_space(lf[1]))
+        if (http_chars_is_space(lf[1]))
             lf = unfold(line, lf + 1, end);
         if (lf == NULL)
             return HTTP_INCOMPLETE;

@@ -1,6 +1,6 @@
 #include "http_parser/framing.h"
 
-#include "http_parser/scan.h"
+#include "http_parser/chars.h"
 
 /*
  * The reading of what RFC 9112 calls faulty is fixed here, so one input has one outcome; each case
@@ -29,7 +29,7 @@ static bool take_item(struct http_slice *list, struct http_slice *item_out)
         return false;
     const char *end = list->data + list->length;
     const char *comma = memchr(list->data, ',', list->length);
-    *item_out = http_scan_trim(list->data, comma == NULL ? end : comma);
+    *item_out = http_chars_trim(list->data, comma == NULL ? end : comma);
     if (comma == NULL)
         *list = (struct http_slice){0};
     else
@@ -40,14 +40,14 @@ static bool take_item(struct http_slice *list, struct http_slice *item_out)
 static inline bool is_word(struct http_slice item, const char *word)
 {
     size_t length = strlen(word);
-    return item.length == length && http_scan_same(item.data, word, length);
+    return item.length == length && http_chars_same(item.data, word, length);
 }
 
 static bool read_decimal(struct http_slice digits, uint64_t *number_out)
 {
     uint64_t number = 0;
     for (size_t i = 0; i < digits.length; i++) {
-        if (!http_scan_is_digit(digits.data[i]) || __builtin_mul_overflow(number, 10, &number) ||
+        if (!http_chars_is_digit(digits.data[i]) || __builtin_mul_overflow(number, 10, &number) ||
             __builtin_add_overflow(number, (uint64_t)(digits.data[i] - '0'), &number))
             return false;
     }
@@ -81,7 +81,7 @@ static void add_coding(struct http_head *head, struct http_slice item)
 {
     const char *semicolon = memchr(item.data, ';', item.length);
     const char *end = semicolon == NULL ? item.data + item.length : semicolon;
-    struct http_slice coding = http_scan_trim(item.data, end);
+    struct http_slice coding = http_chars_trim(item.data, end);
     if ((head->flags & HTTP_HEAD_CHUNKED) != 0)
         head->flags |= HTTP_HEAD_AMBIGUOUS; /* chunked was not the last */
     if (is_word(coding, "chunked")) {

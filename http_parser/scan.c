@@ -6,7 +6,7 @@ enum {
 
 const char *http_scan_token_slow(const char *at, const char *end)
 {
-    while (at < end && http_scan_is_token(*at))
+    while (at < end && http_chars_is_token(*at))
         at++;
     return at;
 }

@@ -25,14 +25,14 @@ const char *http_start_line_skip_empty(const char *at, const char *end)
 
 static const char *trim_spaces(const char *start, const char *end)
 {
-    while (end > start && http_scan_is_space(end[-1]))
+    while (end > start && http_chars_is_space(end[-1]))
         end--;
     return end;
 }
 
 static bool is_version(const char *at)
 {
-    return memcmp(at, version_prefix, PREFIX_LENGTH) == 0 && http_scan_is_digit(at[PREFIX_LENGTH]);
+    return memcmp(at, version_prefix, PREFIX_LENGTH) == 0 && http_chars_is_digit(at[PREFIX_LENGTH]);
 }
 
 /* A method that ends, or may still end, within its bound. */
@@ -43,7 +43,7 @@ static enum http_result read_method(const char *at, const char *end, struct http
     head->method = (struct http_slice){at, (size_t)(stop - at)};
     if (stop == bound)
         return bound - at > HTTP_METHOD_LENGTH_MAX ? HTTP_INVALID : HTTP_INCOMPLETE;
-    return stop > at && http_scan_is_space(*stop) ? HTTP_DONE : HTTP_INVALID;
+    return stop > at && http_chars_is_space(*stop) ? HTTP_DONE : HTTP_INVALID;
 }
 
 /*
@@ -65,9 +65,9 @@ static enum http_result read_request(const char **at, const char *end, struct ht
     if (version_end - method_end <= VERSION_LENGTH)
         return HTTP_INVALID;
     const char *version = version_end - VERSION_LENGTH;
-    if (!http_scan_is_space(version[-1]) || !is_version(version))
+    if (!http_chars_is_space(version[-1]) || !is_version(version))
         return HTTP_INVALID;
-    const char *target = http_scan_spaces(method_end, version);
+    const char *target = http_chars_spaces(method_end, version);
     const char *target_end = trim_spaces(target, version);
     if (target != method_end + 1 || *method_end != ' ' || target_end != version - 1 ||
         *target_end != ' ' || version_end != line_end ||
@@ -121,7 +121,7 @@ enum http_result http_start_line_status(const char **at, const char *end, struct
     if (result != HTTP_DONE)
         return result;
     const char *version_end = *at + VERSION_LENGTH;
-    const char *code = http_scan_spaces(version_end, end);
+    const char *code = http_chars_spaces(version_end, end);
     if (code - version_end > SPACES_MAX)
         return HTTP_INVALID;
     unsigned status = 0;
@@ -129,14 +129,14 @@ enum http_result http_start_line_status(const char **at, const char *end, struct
         if (code + i == end)
             return HTTP_INCOMPLETE;
         /* a code has no leading zero: its first digit is the class of the response */
-        if (!http_scan_is_digit(code[i]) || code[0] == '0' || code == version_end)
+        if (!http_chars_is_digit(code[i]) || code[0] == '0' || code == version_end)
             return HTTP_INVALID;
         status = status * 10 + (unsigned)(code[i] - '0');
     }
     if (code + CODE_LENGTH == end)
         return HTTP_INCOMPLETE;
     char behind = code[CODE_LENGTH];
-    if (!http_scan_is_space(behind) && behind != '\r' && behind != '\n')
+    if (!http_chars_is_space(behind) && behind != '\r' && behind != '\n')
         return HTTP_INVALID;
     if (code != version_end + 1 || *version_end != ' ')
         head->flags |= HTTP_HEAD_AMBIGUOUS;

@@ -112,13 +112,13 @@ static void test_same(void **state)
     for (size_t length = 0; length < sizeof(word); length++) {
         char other[sizeof(word)];
         memcpy(other, word, length);
-        assert_true(http_scan_same(other, word, length));
+        assert_true(http_chars_same(other, word, length));
         for (size_t i = 0; i < length; i++) {
             bool is_letter = word[i] >= 'a';
             other[i] = is_letter ? (char)(word[i] - 32) : word[i];
-            assert_true(http_scan_same(other, word, length));
+            assert_true(http_chars_same(other, word, length));
             other[i] = '#';
-            assert_false(http_scan_same(other, word, length));
+            assert_false(http_chars_same(other, word, length));
             other[i] = word[i];
         }
     }
