@@ -176,8 +176,9 @@ int config_listen_parse(const char *text, struct endpoint *endpoint_out)
     }
     endpoint.port = (uint16_t)number;
     bool bracketed = length > 2 && text[0] == '[' && text[length - 1] == ']';
-    memcpy(host, text + bracketed, length - 2 * bracketed);
-    host[length - 2 * bracketed] = '\0';
+    size_t bracket = bracketed ? 1 : 0;
+    memcpy(host, text + bracket, length - bracket * 2);
+    host[length - bracket * 2] = '\0';
     bool colons = strchr(host, ':') != NULL;
     if (colons != bracketed || (length > 0 && address_parse(host, &endpoint.address) != 0)) {
         return -EINVAL;

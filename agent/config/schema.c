@@ -66,7 +66,7 @@ static const struct schema_key *find_near(const struct schema_section *section, 
     for (size_t i = 0; i < section->count; i++) {
         unsigned far = distance(name, section->keys[i].name);
         /* Half of a short name replaced is no slip either. */
-        if (far < best && far * 2 < strlen(section->keys[i].name)) {
+        if (far < best && (size_t)far * 2 < strlen(section->keys[i].name)) {
             best = far;
             nearest = &section->keys[i];
         }

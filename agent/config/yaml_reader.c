@@ -302,17 +302,26 @@ static bool read_node(struct yaml_reader *reader, const struct schema_key *key, 
                                 : read_scalar(reader, key, field);
 }
 
+static bool skip(struct yaml_reader *reader, unsigned count)
+{
+    bool done = true;
+    for (; done && count > 0; count--) {
+        done = next(reader);
+    }
+    return done;
+}
+
 /* The stream's frame around the one document; an empty stream is fine. */
 static bool read_stream(struct yaml_reader *reader, const struct schema_section *section,
                         void *base)
 {
-    if (!next(reader) || !next(reader)) {
+    if (!skip(reader, 2)) {
         return false;
     }
     if (reader->event.type == YAML_STREAM_END_EVENT) {
         return true;
     }
-    if (!next(reader) || !read_mapping(reader, section, base) || !next(reader) || !next(reader)) {
+    if (!next(reader) || !read_mapping(reader, section, base) || !skip(reader, 2)) {
         return false;
     }
     return reader->event.type == YAML_STREAM_END_EVENT ||

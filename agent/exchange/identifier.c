@@ -271,7 +271,7 @@ static bool is_token(struct slice text)
 {
     struct run run = {0};
     unsigned digits_in_row = 0;
-    unsigned all_switches = 0;
+    size_t all_switches = 0;
     uint16_t previous = 0;
     for (size_t i = 0; i < text.length; i++) {
         uint16_t class = byte_class_of(text.data[i]);
