@@ -28,6 +28,8 @@ enum ip_protocol {
 /* Tags and headers that nest deeper than this are made to slow a reader down. */
 #define MAX_VLAN_TAGS 4
 #define MAX_EXTENSION_HEADERS 16
+/* Linux builds packets of up to half a mebibyte (BIG TCP); a longer one is a damaged record's. */
+#define MAX_PAYLOAD (UINT32_C(1) << 20)
 
 #define ARPHRD_LOOPBACK_VALUE 772 /* Linux ARPHRD_LOOPBACK */
 #define PACKET_TYPE_OUTGOING 4    /* PACKET_OUTGOING of packet(7) */
@@ -65,7 +67,8 @@ static enum decode_result decode_tcp(struct decoder *decoder)
     segment->acknowledgment = reader_be32(reader);
     uint32_t header_length = (uint32_t)(reader_u8(reader) >> 4) * 4;
     segment->flags = reader_u8(reader);
-    if (reader->failed || header_length < 20 || header_length > wire_length) {
+    if (reader->failed || header_length < 20 || header_length > wire_length ||
+        wire_length - header_length > MAX_PAYLOAD) {
         return DECODE_DAMAGED;
     }
     /* A snap length may end inside the options; only what comes after them matters. */
