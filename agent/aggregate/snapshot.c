@@ -59,7 +59,7 @@ static int make_room(struct snapshot *snapshot, size_t length)
         snapshot->capacity = capacity;
     }
     if (snapshot->text_capacity - snapshot->text_length < length) {
-        size_t capacity = snapshot->text_capacity * 2 + TEXTS * LABEL_MAX;
+        size_t capacity = snapshot->text_capacity * 2 + (size_t)TEXTS * LABEL_MAX;
         char *texts = realloc(snapshot->texts, capacity);
         if (texts == NULL) {
             return -ENOMEM;

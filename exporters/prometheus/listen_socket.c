@@ -111,8 +111,7 @@ static int open_at(const struct where *where, int *socket_out)
 
 int listen_socket_open(const char *address, int *socket_out)
 {
-    struct where where;
-    memset(&where, 0, sizeof(where));
+    struct where where = {0};
     int result = parse(address, &where);
     if (result != 0) {
         return result;
@@ -123,7 +122,7 @@ int listen_socket_open(const char *address, int *socket_out)
     }
     /* A machine without IPv6: all addresses are all IPv4 addresses. */
     in_port_t port = where.address.v6.sin6_port;
-    memset(&where, 0, sizeof(where));
+    where = (struct where){0};
     where.address.v4.sin_family = AF_INET;
     where.address.v4.sin_port = port;
     where.length = sizeof(where.address.v4);
@@ -132,7 +131,7 @@ int listen_socket_open(const char *address, int *socket_out)
 
 uint16_t listen_socket_port(int socket)
 {
-    struct where where;
+    struct where where = {0};
     socklen_t length = sizeof(where.address);
     if (getsockname(socket, &where.address.any, &length) != 0) {
         return 0;

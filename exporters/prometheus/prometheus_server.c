@@ -114,7 +114,8 @@ static enum MHD_Result dispatch(const struct prometheus_server *server,
     return reply_text(connection, MHD_HTTP_NOT_FOUND, "not found; see /metrics, /healthz, /readyz");
 }
 
-/* Called for the head of a request, and again once its body (which we never want) is over. */
+/* Called for the head of a request, and again once its body (which we never want) is over. The
+ * parameters are the library's. NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
                                   const char *path, const char *method, const char *version,
                                   const char *upload, size_t *upload_size, void **state)

@@ -31,7 +31,7 @@ struct endpoint scene_endpoint(const char *text)
     assert_non_null(colon);
     snprintf(address, sizeof(address), "%.*s", (int)(colon - text), text);
     assert_int_equal(address_parse(address, &endpoint.address), 0);
-    endpoint.port = (uint16_t)atoi(colon + 1);
+    endpoint.port = (uint16_t)strtoul(colon + 1, NULL, 10);
     return endpoint;
 }
 
