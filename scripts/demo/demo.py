@@ -156,7 +156,7 @@ def main():
     try:
         with contextlib.closing(lock), Shop("demo") as shop, bridge_passes(Shop.bridge):
             agent = open_shop(shop)
-            print(f"demo: {', '.join(SERVICES)} are open; metrics on {URL}; Ctrl-C closes them")
+            print(f"demo: {', '.join(SERVICES)} are open; metrics on {URL}")
             with contextlib.suppress(KeyboardInterrupt):
                 watch(agent, seconds)
             agent.stop()
