@@ -49,7 +49,7 @@ struct config_metrics {
     char *listen;             /* "ADDR:PORT", "[V6]:PORT" or ":PORT" */
     double *duration_buckets; /* seconds, ascending; never NULL */
     size_t duration_bucket_count;
-    unsigned max_series;
+    unsigned max_series; /* sample lines of a worker */
     unsigned series_idle_timeout_s;
     bool body_sizes; /* the body size families */
 };

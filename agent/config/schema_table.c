@@ -189,10 +189,11 @@ static const struct schema_key metrics_keys[] = {
         .name = "max_series",
         .kind = SCHEMA_COUNT,
         .offset = offsetof(struct config_metrics, max_series),
-        .fallback = "20000",
+        .fallback = "100000",
         .minimum = "100",
         .maximum = "10000000",
-        .help = "Most series that a worker keeps; further ones are refused and counted.",
+        .help = "Most sample lines that a worker keeps, about 20 for a histogram; further series "
+                "are refused and counted.",
     },
     {
         .name = "series_idle_timeout",

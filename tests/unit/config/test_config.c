@@ -45,7 +45,7 @@ static void check_defaults(const struct config *config)
     assert_string_equal(config->metrics.listen, ":9990");
     assert_int_equal(config->metrics.duration_bucket_count, COUNT(buckets));
     assert_memory_equal(config->metrics.duration_buckets, buckets, sizeof(buckets));
-    assert_int_equal(config->metrics.max_series, 20000);
+    assert_int_equal(config->metrics.max_series, 100000);
     assert_int_equal(config->metrics.series_idle_timeout_s, 3600);
     assert_false(config->metrics.body_sizes);
     assert_int_equal(config->memory.limit, 128u << 20);
