@@ -187,7 +187,7 @@ int byte_source_open(struct byte_source *source, const char *path)
     if (status < 0) {
         goto fail;
     }
-    source->buffer = malloc(BUFFER_SIZE);
+    source->buffer = calloc(1, BUFFER_SIZE);
     if (source->buffer == NULL) {
         status = -ENOMEM;
         goto fail;

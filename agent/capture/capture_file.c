@@ -117,7 +117,7 @@ static bool start(struct capture_file *file)
     const uint8_t *magic = byte_source_peek(&file->source, MAGIC_SIZE);
     size_t length = magic != NULL ? MAGIC_SIZE : file->source.left;
     const uint8_t *bytes = file->source.at;
-    if (length == 0) {
+    if (length == 0 || bytes == NULL) {
         set_error(file, "%s", file->source.fault[0] != '\0' ? file->source.fault : "is empty");
         return false;
     }

@@ -359,8 +359,11 @@ void interface_table_init(struct interface_table *table,
 void interface_table_fini(struct interface_table *table)
 {
     for (size_t i = 0; i < INTERFACE_TABLE_BUCKETS; i++) {
-        while (table->buckets[i] != NULL) {
-            drop(table, table->buckets[i]);
+        struct interface *following;
+        for (struct interface *each = table->buckets[i]; each != NULL; each = following) {
+            following = each->next;
+            free(each);
         }
     }
+    *table = (struct interface_table){0};
 }
