@@ -9,8 +9,9 @@
 
 /*
  * Opens the "any" device for reading without blocking: cooked SLL2, TPACKET_V3, nanoseconds; no
- * filter yet. The ring is what memory allows up to `ring_bytes`; the kernel hands over a block when
- * it is full or `block_timeout_ms` old. Returns NULL and one line. Needs CAP_NET_RAW.
+ * filter yet. The ring is what memory allows up to `ring_bytes`, but asks for 2 MiB at least; the
+ * kernel hands over a block when it is full or `block_timeout_ms` old. Returns NULL and one line.
+ * Needs CAP_NET_RAW.
  */
 pcap_t *cooked_ring_open(uint64_t ring_bytes, unsigned block_timeout_ms, char *error_out,
                          size_t error_size);

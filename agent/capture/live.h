@@ -8,8 +8,8 @@
 
 /*
  * The live ring of one worker: one libpcap handle on the "any" device (cooked SLL2, TPACKET_V3,
- * nanoseconds) and one rtnetlink socket. See live.c for which interfaces count and why no first
- * packet of a new one is lost.
+ * nanoseconds) and one rtnetlink socket. See interface_table.h for which interfaces count and from
+ * which side they are seen, live.c for why no first packet of a new one is lost.
  */
 struct live;
 

@@ -9,6 +9,7 @@ import pathlib
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from lab import Lab, LabError, Process, command, run, wait_until  # noqa: E402
 
 PORT = 8000
 SYN, ACK = 0x02, 0x10
+TCPI_BYTES_SENT = 200  # offset in struct tcp_info
 BLOCK_MS = 100
 # A block is closed at the second tick of its timer; the rest is for a busy machine.
 READABLE_SECONDS = 2 * BLOCK_MS / 1000 + 0.3
@@ -103,8 +105,9 @@ class Server:
         self.thread.join()
 
 
-def talk(place, address, data=b"question", port=PORT, pieces=1):
-    """One connection from there; returns its own end, `ADDRESS:PORT`."""
+def converse(place, address, data=b"question", port=PORT, pieces=1):
+    """One connection from there; returns its own end, `ADDRESS:PORT`, and how many bytes its TCP
+    sent, those included that it sent again."""
     with place.inside():
         connection = socket.create_connection((address, port), timeout=10)
     with connection:
@@ -115,7 +118,12 @@ def talk(place, address, data=b"question", port=PORT, pieces=1):
         connection.shutdown(socket.SHUT_WR)
         while connection.recv(1 << 16):
             pass
-    return own
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCPI_BYTES_SENT + 8)
+    return own, struct.unpack_from("Q", info, TCPI_BYTES_SENT)[0]
+
+
+def talk(*arguments, **options):
+    return converse(*arguments, **options)[0]
 
 
 def ifindex(place, name):
@@ -312,12 +320,13 @@ def check_drain(checks):
         Server(server, server.address)
         dump = Dump(lab, "--count", "--block", "1000", "--filter", f"dst port {PORT}")
         data, pieces = b"b" * 100, 5000
-        talk(client, server.address, data, pieces=pieces)
+        _own, sent = converse(client, server.address, data, pieces=pieces)
         dump.finish_with(checks, "drain")
+        checks.true("drain: all sent", sent >= len(data) * pieces)
         sums = dump.sums()
         for interface, direction in ((client.interface, "from"), (server.interface, "to")):
             _frames, payload = sums.get((ifindex(lab.node, interface), direction), (0, 0))
-            checks.equal(f"drain: bytes at {interface}", payload, len(data) * pieces)
+            checks.equal(f"drain: bytes at {interface}", payload, sent)
         checks.equal("drain: nothing else", len(sums), 2)
 
 
@@ -329,13 +338,14 @@ def check_load(checks):
         dump = Dump(lab, "--count", "--ring", str(128 << 20), "--filter", "tcp")
         data, pieces = b"c" * (1 << 20), 512
         started = time.monotonic()
-        talk(client, server.address, data, pieces=pieces)
+        _own, sent = converse(client, server.address, data, pieces=pieces)
         seconds = time.monotonic() - started
         numbers = dump.finish_with(checks, "load")
+        checks.true("load: all sent", sent >= len(data) * pieces)
         sums = dump.sums()
         for interface, direction in ((client.interface, "from"), (server.interface, "to")):
-            frames, payload = sums.get((ifindex(lab.node, interface), direction), (0, 0))
-            checks.equal(f"load: bytes at {interface}", payload, len(data) * pieces)
+            _frames, payload = sums.get((ifindex(lab.node, interface), direction), (0, 0))
+            checks.equal(f"load: bytes at {interface}", payload, sent)
         print(f"load: {numbers['packets']} packets in {seconds:.1f} s")
 
 
