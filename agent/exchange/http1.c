@@ -114,6 +114,10 @@ static void message_ended(struct pairing *pairing, struct conversation *conversa
 {
     const struct http_stream *parser = &conversation->speakers[role].parser;
     if (role == ROLE_CLIENT) {
+        struct request *request = conversation->last;
+        if (request != NULL && !request->ended) { /* its chunks were read since its head */
+            request->exchange.ambiguous = request->exchange.ambiguous || parser->ambiguous;
+        }
         matching_request_ended(pairing, conversation, time_ns, parser->body_bytes);
     } else if (conversation->response.interim) {
         conversation->response.interim = false;
