@@ -5,7 +5,9 @@ cd "$(dirname "$0")/.."
 
 scripts/build.sh coverage
 find build/coverage -name '*.gcda' -delete
-ctest --test-dir build/coverage -L '^(unit|golden)$' -j "$(nproc)" --output-on-failure
+status=0
+ctest --test-dir build/coverage -L '^(unit|golden)$' -j "$(nproc)" --output-on-failure || status=$?
 mkdir -p build/coverage/report
 gcovr --root . --filter agent/ --filter http_parser/ --filter exporters/ \
     --html-details build/coverage/report/index.html --print-summary build/coverage
+exit "$status"
