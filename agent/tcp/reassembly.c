@@ -403,18 +403,20 @@ static bool head_fits(const struct flow *flow, unsigned side)
 }
 
 /* Delivers whatever fits. Frees `waiting` once nothing is left to wait for. */
+static bool waits(const struct flow *flow, unsigned side)
+{
+    const struct stream *stream = &flow->streams[side];
+    const struct waiting_side *queue = &flow->waiting->sides[side];
+    uint64_t acked = queue->acked < stream->end ? queue->acked : stream->end;
+    return queue->head != NULL || (stream->synced && acked > stream->next);
+}
+
 static void advance(struct reassembly *reassembly, struct flow *flow)
 {
     while (!flow->unread && (head_fits(flow, 0) || head_fits(flow, 1))) {
         deliver_head(reassembly, flow, head_fits(flow, 0) ? 0 : 1);
     }
-    bool done = true;
-    for (unsigned side = 0; side < FLOW_SIDES; side++) {
-        const struct waiting_side *queue = &flow->waiting->sides[side];
-        done = done && queue->head == NULL &&
-               (!flow->streams[side].synced || queue->acked <= flow->streams[side].next);
-    }
-    if (done || flow->unread) {
+    if ((!waits(flow, 0) && !waits(flow, 1)) || flow->unread) {
         waiting_free(reassembly, flow);
     }
 }
@@ -457,13 +459,23 @@ static bool force_start(struct reassembly *reassembly, struct flow *flow, bool a
     return true;
 }
 
+/* One past the last byte, with nothing behind it: the ACK of a FIN that was not captured, or not
+ * yet. No byte of content is missing. */
+static bool lacks_only_fin(const struct flow *flow, unsigned side, uint64_t acked)
+{
+    const struct stream *stream = &flow->streams[side];
+    return flow->waiting->sides[side].head == NULL && acked == stream->next + 1 &&
+           stream->end == STREAM_NO_END;
+}
+
 /* A hole that the receiver acknowledged is one the capture has. */
 static bool force_acknowledged(struct reassembly *reassembly, struct flow *flow, unsigned side,
                                bool all)
 {
     const struct stream *stream = &flow->streams[side];
-    const struct waiting_side *queue = &flow->waiting->sides[side];
+    struct waiting_side *queue = &flow->waiting->sides[side];
     uint64_t target = all ? queue->acked : overdue_ack(reassembly, flow, side);
+    target = target < stream->end ? target : stream->end;
     if (!stream->synced || target <= stream->next ||
         (queue->head != NULL && queue->head->offset <= stream->next)) {
         return false;
@@ -471,9 +483,10 @@ static bool force_acknowledged(struct reassembly *reassembly, struct flow *flow,
     if (queue->head != NULL && queue->head->offset < target) {
         target = queue->head->offset;
     }
-    /* One past the last byte, with nothing behind it: the ACK of a FIN that was not captured. */
-    if (queue->head == NULL && target == stream->next + 1 && stream->end == STREAM_NO_END && all) {
-        return false;
+    if (lacks_only_fin(flow, side, target)) {
+        queue->acked = stream->next;
+        queue->evidence_count = 0;
+        return true;
     }
     declare_gap(reassembly, flow, side, target);
     return true;
@@ -492,7 +505,8 @@ static bool force_head(struct reassembly *reassembly, struct flow *flow, unsigne
     }
     if (head->ack != 0 && head->ack > peer->next) {
         uint64_t to = other != NULL && other->offset < head->ack ? other->offset : head->ack;
-        if (to > peer->next) {
+        bool only_fin = lacks_only_fin(flow, 1 - side, to);
+        if (to > peer->next && !only_fin) {
             declare_gap(reassembly, flow, 1 - side, to);
             return true;
         }
