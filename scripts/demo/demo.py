@@ -20,7 +20,7 @@ from lab import METRICS_PORT, Host, Lab, LabError, run  # noqa: E402
 from nginx import Nginx  # noqa: E402
 from table import Table  # noqa: E402
 
-LOCK = "/run/lock/vethscope-demo"
+LOCK = "/run/vethscope-demo.lock"
 SERVICES = ("gateway", "catalog", "orders", "users")
 URL = f"http://127.0.0.1:{METRICS_PORT}/metrics"
 REFRESH_SECONDS = 1

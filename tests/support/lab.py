@@ -67,6 +67,8 @@ def run(main):
     if os.geteuid() != 0:
         keep = [f"{key}={os.environ[key]}" for key in ("VETHSCOPE", "PATH", "ASAN_OPTIONS",
                                                        "UBSAN_OPTIONS") if key in os.environ]
+        # Root's byte code must not lie in a user's tree.
+        keep.append("PYTHONDONTWRITEBYTECODE=1")
         os.execvp("sudo", ["sudo", "env", *keep, sys.executable, *sys.argv])
 
     def interrupted(number, _frame):
