@@ -10,7 +10,6 @@ export PYTHONDONTWRITEBYTECODE=1
 jobs=$(nproc)
 # Live tests that are about life and death of objects; counts and times are release's to show.
 live_with_sanitizers='^live_(new_pod|two_views|bad_input)$'
-fuzz_seconds=${FUZZ_SECONDS:-5}
 current=start
 keep_alive=
 
@@ -49,8 +48,13 @@ with_sanitizers() {
     run_tests asan -L '^live$' -R "$live_with_sanitizers"
 }
 
-fuzz_shortly() {
-    FUZZ_SECONDS=$fuzz_seconds run_tests fuzz -L '^fuzz$'
+# Only the fuzzers of that build; a fuzzer's test has its program's name.
+build_fuzzers() {
+    local names
+    cmake --preset fuzz --log-level=WARNING >/dev/null
+    names=$(ctest --test-dir build/fuzz -N -L '^fuzz$' | sed -n 's/^ *Test *#[0-9]*: //p')
+    # shellcheck disable=SC2086
+    scripts/build.sh fuzz $names
 }
 
 stage "lint" scripts/lint.sh
@@ -60,8 +64,8 @@ stage "build with address and undefined sanitizers" scripts/build.sh asan
 stage "tests under address and undefined sanitizers" with_sanitizers
 stage "build with thread sanitizer" scripts/build.sh tsan
 stage "unit tests under thread sanitizer" run_tests tsan -L '^unit$'
-stage "build the fuzzers" scripts/build.sh fuzz
-stage "fuzz shortly" fuzz_shortly
+stage "build the fuzzers" build_fuzzers
+stage "fuzz shortly" run_tests fuzz -L '^fuzz$'
 current="tests of the release build"
 printf '\n== %s\n' "$current"
 run_tests release -LE '^fuzz$'

@@ -42,7 +42,7 @@ def small_capture(lab):
 
 def report(name, seconds, size, vethscope):
     print(f"{name:<28}{seconds:8.2f} s {size / seconds / 1e6:9.0f} MB/s"
-          f"   read takes {vethscope / seconds:.3f} of it")
+          f"   read takes {vethscope / seconds:.3f} times as long")
 
 
 def main():

@@ -52,11 +52,11 @@ def main():
             checks.equal(f"{name}: exit status", demo.finish(SECONDS + 30), 0)
             check_table(checks, name, demo.stdout())
             checks.equal(f"{name}: left behind", left_behind(lab, demo), [])
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number, status in ((signal.SIGINT, 0), (signal.SIGTERM, 128 + signal.SIGTERM)):
             demo = start(lab, number.name, 60)
             wait_until(lambda: is_serving(lab), 20, "the demo")
             checks.true(f"{number.name}: it is there", left_behind(lab, demo) != [])
-            demo.stop(number)
+            checks.equal(f"{number.name}: exit status", demo.stop(number), status)
             checks.equal(f"{number.name}: left behind", left_behind(lab, demo), [])
         killed = start(lab, "killed", 60)
         wait_until(lambda: is_serving(lab), 20, "the demo")

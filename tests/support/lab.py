@@ -72,6 +72,8 @@ def run(main):
         os.execvp("sudo", ["sudo", "env", *keep, sys.executable, *sys.argv])
 
     def interrupted(number, _frame):
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         sys.exit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -81,6 +83,8 @@ def run(main):
         sys.exit(main() or 0)
     except LabError as failure:
         sys.exit(f"the lab failed: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 class Host:
@@ -210,7 +214,8 @@ class Process:
         with open(self.output, "wb") as output, open(self.errors, "wb") as errors:
             self.child = subprocess.Popen(
                 [*prefix, *map(str, argv)], stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
-                env={**os.environ, **(environment or {})})
+                env={**os.environ, **(environment or {})},
+                start_new_session=True)  # a terminal's Ctrl-C is for the lab, which ends them
         lab.processes.append(self)
 
     def running(self):
@@ -340,7 +345,7 @@ class Lab:
         return self
 
     def __exit__(self, kind, _value, _traceback):
-        if kind is not None:
+        if kind is not None and issubclass(kind, Exception):
             self.print_logs()
         self.close()
 
