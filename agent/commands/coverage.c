@@ -61,8 +61,8 @@ static void print_count(const char *what, uint64_t count, FILE *out)
 void coverage_print(const struct coverage *coverage, const struct pipeline_counters *counters,
                     FILE *out)
 {
-    fprintf(out, "%" PRIu64 " exchanges in %" PRIu64 " packets; not seen or not understood:\n",
-            coverage->exchanges, counters->frames);
+    fprintf(out, "%" PRIu64 " exchanges in %" PRIu64 " packets\n", coverage->exchanges,
+            counters->frames);
     print_count("bytes missed", coverage->missed_bytes, out);
     print_counts("requests without their response", coverage->request_only, out);
     print_counts("responses without their request", coverage->response_only, out);
