@@ -1,5 +1,7 @@
 #include "agent/tcp/reassembly.h"
 
+#include "agent/tcp/waiting.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -16,53 +18,10 @@
  * same patience, at its lowest held byte. The first copy of a byte wins.
  */
 
-/* Payload bytes of one held node: with its header two kilobytes, about one Ethernet segment. */
-#define HELD_BYTES 1984
-/* Acknowledgments remembered per stream: patience is kept to an eighth of it. */
-#define EVIDENCE_MAX 8
 /* No flow may hold more than this share of all nodes. */
 #define HELD_FLOW_SHARE 8
 /* Without the other direction no ACK tells a loss from a retransmission: wait this much longer. */
 #define ONE_WAY_PATIENCE 8
-
-struct held {
-    struct held *next;
-    uint64_t offset;
-    uint64_t ack;
-    uint64_t packet; /* arrival */
-    int64_t arrival_ns;
-    int64_t time_ns;
-    uint32_t length;
-    uint32_t captured;
-    char bytes[HELD_BYTES];
-};
-
-/* "At this packet the receiver had acknowledged that much." */
-struct evidence {
-    uint64_t acked;
-    uint64_t packet;
-    int64_t arrival_ns;
-};
-
-/* What a stream waits for. */
-struct waiting_side {
-    struct held *head; /* by offset, no overlaps */
-    struct held *tail;
-    struct evidence evidence[EVIDENCE_MAX];
-    unsigned evidence_count;
-    uint64_t acked;      /* the latest, maybe not yet in the evidence */
-    uint64_t lowest_ack; /* 0: none */
-};
-
-struct waiting {
-    struct flow *flow;
-    struct waiting *previous;
-    struct waiting *next;
-    uint64_t check_packet;
-    int64_t check_ns;
-    uint32_t held_count;
-    struct waiting_side sides[FLOW_SIDES];
-};
 
 int reassembly_init(struct reassembly *reassembly, const struct tcp_options *options,
                     const struct tcp_handler *handler)
@@ -115,7 +74,7 @@ static void declare_gap(struct reassembly *reassembly, struct flow *flow, unsign
     pass_gap(reassembly, flow, side, to - flow->streams[side].next, TCP_TIME_UNKNOWN);
 }
 
-static void piece_drop_front(struct piece *piece, uint32_t count)
+void piece_drop_front(struct piece *piece, uint32_t count)
 {
     uint32_t captured = count < piece->captured ? count : piece->captured;
     piece->offset += count;
@@ -167,217 +126,6 @@ static void deliver(struct reassembly *reassembly, struct flow *flow, unsigned s
     reassembly_finish_side(reassembly, flow, side);
 }
 
-/* ---- the list of flows that wait ---- */
-
-static void unlink_waiting(struct reassembly *reassembly, struct waiting *waiting)
-{
-    *(waiting->previous == NULL ? &reassembly->first : &waiting->previous->next) = waiting->next;
-    *(waiting->next == NULL ? &reassembly->last : &waiting->next->previous) = waiting->previous;
-}
-
-static void append_waiting(struct reassembly *reassembly, struct waiting *waiting)
-{
-    waiting->next = NULL;
-    waiting->previous = reassembly->last;
-    *(reassembly->last == NULL ? &reassembly->first : &reassembly->last->next) = waiting;
-    reassembly->last = waiting;
-    waiting->check_packet = reassembly->packet + reassembly->reorder_packets / EVIDENCE_MAX + 1;
-    waiting->check_ns = reassembly->now_ns + reassembly->reorder_ns / EVIDENCE_MAX;
-}
-
-static struct waiting *waiting_begin(struct reassembly *reassembly, struct flow *flow)
-{
-    if (flow->waiting == NULL) {
-        struct waiting *waiting = slab_take(&reassembly->waiting);
-        if (waiting == NULL) {
-            return NULL;
-        }
-        *waiting = (struct waiting){.flow = flow};
-        append_waiting(reassembly, waiting);
-        flow->waiting = waiting;
-    }
-    return flow->waiting;
-}
-
-static void pop_held(struct reassembly *reassembly, struct waiting *waiting, unsigned side)
-{
-    struct waiting_side *queue = &waiting->sides[side];
-    struct held *held = queue->head;
-    queue->head = held->next;
-    if (queue->head == NULL) {
-        queue->tail = NULL;
-    }
-    waiting->held_count--;
-    if (waiting->flow->unread) {
-        waiting->flow->unread_bytes += held->length;
-    }
-    slab_give(&reassembly->held, held);
-}
-
-static void waiting_free(struct reassembly *reassembly, struct flow *flow)
-{
-    struct waiting *waiting = flow->waiting;
-    for (unsigned side = 0; side < FLOW_SIDES; side++) {
-        while (waiting->sides[side].head != NULL) {
-            pop_held(reassembly, waiting, side);
-        }
-    }
-    unlink_waiting(reassembly, waiting);
-    slab_give(&reassembly->waiting, waiting);
-    flow->waiting = NULL;
-}
-
-/* ---- evidence ---- */
-
-static bool is_overdue(const struct reassembly *reassembly, uint64_t packet, int64_t arrival_ns)
-{
-    return reassembly->packet - packet >= reassembly->reorder_packets ||
-           (reassembly->reorder_ns > 0 &&
-            reassembly->now_ns - arrival_ns >= reassembly->reorder_ns);
-}
-
-/* Adds the latest ACK to the evidence, at most EVIDENCE_MAX times in one patience. */
-static void push_evidence(struct reassembly *reassembly, struct waiting_side *queue)
-{
-    unsigned count = queue->evidence_count;
-    const struct evidence *last = count > 0 ? &queue->evidence[count - 1] : NULL;
-    if (last != NULL &&
-        (queue->acked <= last->acked || count == EVIDENCE_MAX ||
-         reassembly->packet - last->packet < reassembly->reorder_packets / EVIDENCE_MAX)) {
-        return;
-    }
-    queue->evidence[queue->evidence_count++] = (struct evidence){
-        .acked = queue->acked, .packet = reassembly->packet, .arrival_ns = reassembly->now_ns};
-}
-
-static void note_ack(struct reassembly *reassembly, struct flow *flow, unsigned side, uint64_t ack)
-{
-    const struct stream *stream = &flow->streams[side];
-    struct waiting_side *queue = &flow->waiting->sides[side];
-    if (ack == 0 || (stream->synced && ack <= stream->next)) {
-        return;
-    }
-    if (queue->lowest_ack == 0 || ack < queue->lowest_ack) {
-        queue->lowest_ack = ack;
-    }
-    if (ack > queue->acked) {
-        queue->acked = ack;
-        push_evidence(reassembly, queue);
-    }
-}
-
-/* Up to where the stream has been acknowledged for longer than patience lasts; 0: nowhere. */
-static uint64_t overdue_ack(struct reassembly *reassembly, struct flow *flow, unsigned side)
-{
-    struct waiting_side *queue = &flow->waiting->sides[side];
-    uint64_t next = flow->streams[side].next;
-    unsigned settled = 0;
-    uint64_t overdue = 0;
-    for (unsigned i = 0; i < queue->evidence_count; i++) {
-        const struct evidence *evidence = &queue->evidence[i];
-        if (is_overdue(reassembly, evidence->packet, evidence->arrival_ns)) {
-            overdue = evidence->acked;
-        }
-        settled += evidence->acked <= next;
-    }
-    queue->evidence_count -= settled;
-    memmove(queue->evidence, queue->evidence + settled,
-            queue->evidence_count * sizeof(queue->evidence[0]));
-    push_evidence(reassembly, queue);
-    return overdue;
-}
-
-/* ---- holding ---- */
-
-static uint64_t held_end(const struct held *held)
-{
-    return held->offset + held->length;
-}
-
-static void count_conflicts(struct reassembly *reassembly, struct flow *flow, unsigned side,
-                            const struct held *held, const struct piece *piece)
-{
-    uint64_t skip = piece->offset - held->offset;
-    if (skip >= held->captured) {
-        return;
-    }
-    uint32_t common = held->captured - (uint32_t)skip;
-    common = common < piece->captured ? common : piece->captured;
-    uint32_t conflicts = 0;
-    for (uint32_t i = 0; i < common; i++) {
-        conflicts += held->bytes[skip + i] != piece->bytes[i];
-    }
-    if (conflicts > 0) {
-        reassembly->handler.conflicting(reassembly->handler.context, flow, side, conflicts);
-    }
-}
-
-/* One node for the front of the piece, at most `room` bytes of the stream. NULL: refused. */
-static struct held *take_node(struct reassembly *reassembly, struct waiting *waiting,
-                              struct piece *piece, uint64_t room)
-{
-    struct held *held =
-        waiting->held_count < reassembly->held_per_flow ? slab_take(&reassembly->held) : NULL;
-    if (held == NULL) {
-        reassembly->held.refused += waiting->held_count >= reassembly->held_per_flow;
-        return NULL;
-    }
-    uint32_t length = piece->length < room ? piece->length : (uint32_t)room;
-    if (piece->captured > HELD_BYTES && length > HELD_BYTES) {
-        length = HELD_BYTES;
-    }
-    held->next = NULL;
-    held->offset = piece->offset;
-    held->ack = piece->ack;
-    held->packet = reassembly->packet;
-    held->arrival_ns = reassembly->now_ns;
-    held->time_ns = piece->time_ns;
-    held->length = length;
-    held->captured = piece->captured < length ? piece->captured : length;
-    memcpy(held->bytes, piece->bytes, held->captured);
-    waiting->held_count++;
-    piece_drop_front(piece, length);
-    return held;
-}
-
-/* Keeps what of the piece is not held yet. False: there was no room for all of it. */
-static bool hold(struct reassembly *reassembly, struct flow *flow, unsigned side,
-                 struct piece *piece)
-{
-    struct waiting_side *queue = &flow->waiting->sides[side];
-    struct held *before = NULL;
-    if (queue->tail != NULL && piece->offset >= held_end(queue->tail)) {
-        before = queue->tail;
-    }
-    while (piece->length > 0) {
-        struct held *after = before == NULL ? queue->head : before->next;
-        if (after != NULL && held_end(after) <= piece->offset) {
-            before = after;
-            continue;
-        }
-        if (after != NULL && after->offset <= piece->offset) {
-            count_conflicts(reassembly, flow, side, after, piece);
-            uint64_t common = held_end(after) - piece->offset;
-            uint32_t repeated = common < piece->length ? (uint32_t)common : piece->length;
-            reassembly->handler.retransmitted(reassembly->handler.context, flow, side, repeated);
-            piece_drop_front(piece, repeated);
-            continue;
-        }
-        uint64_t room = after == NULL ? UINT64_MAX : after->offset - piece->offset;
-        struct held *held = take_node(reassembly, flow->waiting, piece, room);
-        if (held == NULL) {
-            return false;
-        }
-        held->next = after;
-        *(before == NULL ? &queue->head : &before->next) = held;
-        if (after == NULL) {
-            queue->tail = held;
-        }
-        before = held;
-    }
-    return true;
-}
-
 /* ---- moving on ---- */
 
 static void deliver_head(struct reassembly *reassembly, struct flow *flow, unsigned side)
@@ -390,7 +138,7 @@ static void deliver_head(struct reassembly *reassembly, struct flow *flow, unsig
                           .ack = held->ack,
                           .time_ns = held->time_ns};
     deliver(reassembly, flow, side, &piece);
-    pop_held(reassembly, flow->waiting, side);
+    waiting_pop(reassembly, flow->waiting, side);
 }
 
 static bool head_fits(const struct flow *flow, unsigned side)
@@ -403,20 +151,12 @@ static bool head_fits(const struct flow *flow, unsigned side)
 }
 
 /* Delivers whatever fits. Frees `waiting` once nothing is left to wait for. */
-static bool waits(const struct flow *flow, unsigned side)
-{
-    const struct stream *stream = &flow->streams[side];
-    const struct waiting_side *queue = &flow->waiting->sides[side];
-    uint64_t acked = queue->acked < stream->end ? queue->acked : stream->end;
-    return queue->head != NULL || (stream->synced && acked > stream->next);
-}
-
 static void advance(struct reassembly *reassembly, struct flow *flow)
 {
     while (!flow->unread && (head_fits(flow, 0) || head_fits(flow, 1))) {
         deliver_head(reassembly, flow, head_fits(flow, 0) ? 0 : 1);
     }
-    if ((!waits(flow, 0) && !waits(flow, 1)) || flow->unread) {
+    if ((!waiting_has_cause(flow, 0) && !waiting_has_cause(flow, 1)) || flow->unread) {
         waiting_free(reassembly, flow);
     }
 }
@@ -442,8 +182,8 @@ static bool force_start(struct reassembly *reassembly, struct flow *flow, bool a
     bool due = false;
     for (unsigned side = 0; side < FLOW_SIDES; side++) {
         const struct held *head = flow->waiting->sides[side].head;
-        due = due ||
-              (head != NULL && (all || is_overdue(reassembly, head->packet, head->arrival_ns)));
+        due = due || (head != NULL &&
+                      (all || waiting_is_overdue(reassembly, head->packet, head->arrival_ns)));
     }
     bool unsynced = false;
     for (unsigned side = 0; side < FLOW_SIDES; side++) {
@@ -474,7 +214,7 @@ static bool force_acknowledged(struct reassembly *reassembly, struct flow *flow,
 {
     const struct stream *stream = &flow->streams[side];
     struct waiting_side *queue = &flow->waiting->sides[side];
-    uint64_t target = all ? queue->acked : overdue_ack(reassembly, flow, side);
+    uint64_t target = all ? queue->acked : waiting_overdue_ack(reassembly, flow, side);
     target = target < stream->end ? target : stream->end;
     if (!stream->synced || target <= stream->next ||
         (queue->head != NULL && queue->head->offset <= stream->next)) {
@@ -500,7 +240,7 @@ static bool force_head(struct reassembly *reassembly, struct flow *flow, unsigne
     const struct held *head = flow->waiting->sides[side].head;
     const struct held *other = flow->waiting->sides[1 - side].head;
     if (head == NULL || !own->synced ||
-        !(all || is_overdue(reassembly, head->packet, head->arrival_ns))) {
+        !(all || waiting_is_overdue(reassembly, head->packet, head->arrival_ns))) {
         return false;
     }
     if (head->ack != 0 && head->ack > peer->next) {
@@ -562,8 +302,7 @@ void reassembly_check(struct reassembly *reassembly, bool by_time)
              !(by_time && reassembly->reorder_ns > 0 && waiting->check_ns <= reassembly->now_ns))) {
             return;
         }
-        unlink_waiting(reassembly, waiting);
-        append_waiting(reassembly, waiting);
+        waiting_look_again(reassembly, waiting);
         struct flow *flow = waiting->flow;
         give_up(reassembly, flow, false);
         reassembly->settled(reassembly->settled_context, flow);
@@ -602,11 +341,11 @@ static void receive_out_of_order(struct reassembly *reassembly, struct flow *flo
         deliver_now(reassembly, flow, side, whole);
         return;
     }
-    note_ack(reassembly, flow, 1 - side, piece.ack);
+    waiting_note_ack(reassembly, flow, 1 - side, piece.ack);
     if (flow->streams[side].synced) {
         drop_delivered(reassembly, flow, side, &piece);
     }
-    if (hold(reassembly, flow, side, &piece)) {
+    if (waiting_hold(reassembly, flow, side, &piece)) {
         advance(reassembly, flow);
     } else {
         deliver_now(reassembly, flow, side, &piece);
@@ -619,7 +358,7 @@ void reassembly_expect(struct reassembly *reassembly, struct flow *flow, unsigne
     const struct stream *stream = &flow->streams[side];
     bool missing = !flow->unread && stream->synced && offset > stream->next;
     if (missing && waiting_begin(reassembly, flow) != NULL) {
-        note_ack(reassembly, flow, side, offset);
+        waiting_note_ack(reassembly, flow, side, offset);
     }
 }
 

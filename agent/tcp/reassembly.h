@@ -17,6 +17,9 @@ struct piece {
     int64_t time_ns;
 };
 
+/* Takes `count` bytes away from the front. */
+void piece_drop_front(struct piece *piece, uint32_t count);
+
 /* The part of the TCP stage that puts bytes in order; see reassembly.c. */
 struct reassembly {
     struct tcp_handler handler;
