@@ -38,9 +38,8 @@ enum exchange_reason {
     EXCHANGE_REASON_UNSOLICITED, /* an answer to nothing, as 408 on an idle connection */
 };
 
-/* A time that is not known. */
+/* What is not known. */
 #define EXCHANGE_TIME_UNKNOWN INT64_MIN
-/* A size or a status that is not known. */
 #define EXCHANGE_SIZE_UNKNOWN UINT64_MAX
 #define EXCHANGE_STATUS_UNKNOWN 0
 /* More interim responses than these are counted, their codes are not kept. */
@@ -57,11 +56,8 @@ struct connection {
     uint64_t slots[4];
 };
 
-/*
- * One request and the response that answers it (house rules: docs/architecture.md). Slices are
- * valid until the callback returns; their bytes are the peer's and may be anything. Absent: data
- * NULL, EXCHANGE_TIME_UNKNOWN, EXCHANGE_SIZE_UNKNOWN, EXCHANGE_STATUS_UNKNOWN.
- */
+/* One request and the response that answers it. Slices are valid until the callback returns, and
+ * hold any bytes. Absent: data NULL, or one of the three above. */
 struct exchange {
     int64_t start_ns;          /* first byte of the request (of the response in RESPONSE_ONLY) */
     int64_t request_end_ns;    /* last byte of the request */
@@ -109,8 +105,7 @@ struct connection_event {
     struct slice method;
 };
 
-/* Where exchanges and connection events go. Called on the worker's thread, in the order of ending.
- */
+/* Where exchanges go, as they end, and events; called on the worker's thread. */
 struct exchange_sink {
     void *context;
     void (*exchange)(void *context, struct connection *connection, const struct exchange *exchange);
