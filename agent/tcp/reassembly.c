@@ -1,9 +1,7 @@
 #include "agent/tcp/reassembly.h"
 
-#include "agent/tcp/waiting.h"
-
-#include <errno.h>
-#include <string.h>
+#include "agent/tcp/delivery.h"
+#include "agent/tcp/loss.h"
 
 /*
  * Causal delivery. A segment is delivered once everything before it in its own stream and
@@ -18,269 +16,125 @@
  * same patience, at its lowest held byte. The first copy of a byte wins.
  */
 
-/* No flow may hold more than this share of all nodes. */
-#define HELD_FLOW_SHARE 8
-/* Without the other direction no ACK tells a loss from a retransmission: wait this much longer. */
-#define ONE_WAY_PATIENCE 8
+/* A flow that is awake is looked at this often in one patience. */
+#define LOOKS EVIDENCE_MAX
+/* At most so many sleeping flows are looked at with each packet. */
+#define SLEEPERS_A_PACKET 8
 
 int reassembly_init(struct reassembly *reassembly, const struct tcp_options *options,
                     const struct tcp_handler *handler)
 {
-    uint64_t nodes = options->max_held_bytes / sizeof(struct held);
-    uint32_t capacity =
-        nodes < 16 ? 16 : (uint32_t)(nodes > UINT32_MAX / 2 ? UINT32_MAX / 2 : nodes);
     *reassembly = (struct reassembly){.handler = *handler,
-                                      .reorder_packets = options->reorder_packets,
-                                      .reorder_ns = options->reorder_ns,
-                                      .held_per_flow = capacity / HELD_FLOW_SHARE};
-    int status = slab_init(&reassembly->held, sizeof(struct held), capacity);
+                                      .patience = {options->reorder_packets, options->reorder_ns}};
+    int status =
+        held_store_init(&reassembly->held, options->max_held_bytes, sizeof(struct waiting));
     if (status == 0) {
-        status = slab_init(&reassembly->waiting, sizeof(struct waiting), capacity);
+        status = waiting_room_init(&reassembly->waiting, reassembly->held.nodes.capacity);
     }
     return status;
 }
 
 void reassembly_fini(struct reassembly *reassembly)
 {
-    slab_fini(&reassembly->held);
-    slab_fini(&reassembly->waiting);
-}
-
-/* ---- delivery ---- */
-
-void reassembly_finish_side(struct reassembly *reassembly, struct flow *flow, unsigned side)
-{
-    struct stream *stream = &flow->streams[side];
-    if (stream->synced && !stream->ended && stream->next >= stream->end) {
-        stream->ended = true;
-        reassembly->handler.finished(reassembly->handler.context, flow, side, reassembly->now_ns);
-    }
-}
-
-/* `time_ns`: of the packet whose end the capture cut off, or unknown. */
-static void pass_gap(struct reassembly *reassembly, struct flow *flow, unsigned side,
-                     uint64_t length, int64_t time_ns)
-{
-    flow->streams[side].next += length;
-    if (!flow->unread) {
-        reassembly->handler.gap(reassembly->handler.context, flow, side, length, time_ns);
-    }
-    reassembly_finish_side(reassembly, flow, side);
-}
-
-static void declare_gap(struct reassembly *reassembly, struct flow *flow, unsigned side,
-                        uint64_t to)
-{
-    pass_gap(reassembly, flow, side, to - flow->streams[side].next, TCP_TIME_UNKNOWN);
-}
-
-void piece_drop_front(struct piece *piece, uint32_t count)
-{
-    uint32_t captured = count < piece->captured ? count : piece->captured;
-    piece->offset += count;
-    piece->length -= count;
-    piece->bytes += captured;
-    piece->captured -= captured;
-}
-
-/* Keep-alive and window probes repeat one byte or none; they are not retransmissions. */
-static bool is_probe(const struct stream *stream, const struct piece *piece)
-{
-    return piece->length <= 1 && piece->offset + 1 == stream->next;
-}
-
-static void drop_delivered(struct reassembly *reassembly, struct flow *flow, unsigned side,
-                           struct piece *piece)
-{
-    struct stream *stream = &flow->streams[side];
-    if (piece->offset >= stream->next) {
-        return;
-    }
-    uint64_t known = stream->next - piece->offset;
-    uint32_t count = known < piece->length ? (uint32_t)known : piece->length;
-    if (count > 0 && !is_probe(stream, piece)) {
-        reassembly->handler.retransmitted(reassembly->handler.context, flow, side, count);
-    }
-    piece_drop_front(piece, count);
-}
-
-/* The piece begins at or before the stream's next byte. */
-static void deliver(struct reassembly *reassembly, struct flow *flow, unsigned side,
-                    const struct piece *whole)
-{
-    struct stream *stream = &flow->streams[side];
-    struct piece piece = *whole;
-    drop_delivered(reassembly, flow, side, &piece);
-    if (piece.captured > 0) {
-        struct stream_data data = {.bytes = piece.bytes,
-                                   .length = piece.captured,
-                                   .offset = piece.offset,
-                                   .peer_offset = piece.ack,
-                                   .time_ns = piece.time_ns};
-        stream->next += piece.captured;
-        reassembly->handler.data(reassembly->handler.context, flow, side, &data);
-    }
-    if (piece.length > piece.captured) {
-        pass_gap(reassembly, flow, side, piece.length - piece.captured, piece.time_ns);
-    }
-    reassembly_finish_side(reassembly, flow, side);
+    held_store_fini(&reassembly->held);
+    waiting_room_fini(&reassembly->waiting);
 }
 
 /* ---- moving on ---- */
 
-static void deliver_head(struct reassembly *reassembly, struct flow *flow, unsigned side)
-{
-    const struct held *held = flow->waiting->sides[side].head;
-    struct piece piece = {.bytes = held->bytes,
-                          .captured = held->captured,
-                          .length = held->length,
-                          .offset = held->offset,
-                          .ack = held->ack,
-                          .time_ns = held->time_ns};
-    deliver(reassembly, flow, side, &piece);
-    waiting_pop(reassembly, flow->waiting, side);
-}
-
 static bool head_fits(const struct flow *flow, unsigned side)
 {
     const struct stream *own = &flow->streams[side];
-    const struct stream *peer = &flow->streams[1 - side];
-    const struct held *head = flow->waiting->sides[side].head;
+    const struct held *head = waiting_head(flow, side);
     return head != NULL && own->synced && head->offset <= own->next &&
-           (head->ack == 0 || (peer->synced && head->ack <= peer->next));
+           delivery_is_known(&flow->streams[1 - side], head->ack);
 }
 
-/* Delivers whatever fits. Frees `waiting` once nothing is left to wait for. */
+/* Of two heads that fit neither can have caused the other: in the order of capture. */
+static bool deliver_one(struct reassembly *reassembly, struct flow *flow)
+{
+    bool fits[FLOW_SIDES] = {head_fits(flow, 0), head_fits(flow, 1)};
+    if (!fits[0] && !fits[1]) {
+        return false;
+    }
+    bool second = !fits[0] || (fits[1] && waiting_head(flow, 1)->arrival.packet <
+                                              waiting_head(flow, 0)->arrival.packet);
+    delivery_head(reassembly, flow, second ? 1 : 0);
+    return true;
+}
+
+static bool side_waits(const struct flow *flow, unsigned side)
+{
+    const struct stream *stream = &flow->streams[side];
+    uint64_t sent = stream_clip(stream, flow->waiting->sides[side].evidence.acked);
+    return waiting_head(flow, side) != NULL || (stream->synced && sent > stream->next);
+}
+
+static void drop_held(struct reassembly *reassembly, struct flow *flow)
+{
+    for (unsigned side = 0; side < FLOW_SIDES; side++) {
+        while (waiting_head(flow, side) != NULL) {
+            held_queue_pop(&reassembly->held, &flow->waiting->sides[side].queue);
+        }
+    }
+}
+
+/* Bytes behind the FIN are nobody's. */
+static void drop_behind_end(struct reassembly *reassembly, struct flow *flow, unsigned side)
+{
+    const struct stream *stream = &flow->streams[side];
+    while (waiting_head(flow, side) != NULL && waiting_head(flow, side)->offset >= stream->end) {
+        held_queue_pop(&reassembly->held, &flow->waiting->sides[side].queue);
+    }
+}
+
+/* Counts what an unread flow held, or was known to have sent, and waits no more. */
+static void leave_unread(struct reassembly *reassembly, struct flow *flow)
+{
+    for (unsigned side = 0; side < FLOW_SIDES; side++) {
+        const struct held_queue *queue = &flow->waiting->sides[side].queue;
+        if (queue->first[0] != NULL) {
+            stream_sync(&flow->streams[side], queue->first[0]->offset);
+            delivery_count_unread(flow, side, held_end(queue->last[0]));
+        }
+        delivery_count_unread(flow, side, flow->waiting->sides[side].evidence.acked);
+    }
+    drop_held(reassembly, flow);
+    waiting_room_leave(&reassembly->waiting, flow);
+    delivery_finish(reassembly, flow);
+}
+
+/* Delivers whatever fits. Nothing is left of flow->waiting once there is nothing to wait for. */
 static void advance(struct reassembly *reassembly, struct flow *flow)
 {
-    while (!flow->unread && (head_fits(flow, 0) || head_fits(flow, 1))) {
-        deliver_head(reassembly, flow, head_fits(flow, 0) ? 0 : 1);
+    drop_behind_end(reassembly, flow, 0);
+    drop_behind_end(reassembly, flow, 1);
+    while (!flow->unread && deliver_one(reassembly, flow)) {
+        drop_behind_end(reassembly, flow, 0);
+        drop_behind_end(reassembly, flow, 1);
     }
-    if ((!waiting_has_cause(flow, 0) && !waiting_has_cause(flow, 1)) || flow->unread) {
-        waiting_free(reassembly, flow);
+    if (flow->unread) {
+        leave_unread(reassembly, flow);
+    } else if (!side_waits(flow, 0) && !side_waits(flow, 1)) {
+        waiting_room_leave(&reassembly->waiting, flow);
+        delivery_finish(reassembly, flow);
     }
 }
 
 /* ---- giving up ---- */
 
-static void sync_stream(struct flow *flow, unsigned side)
+void reassembly_start(struct flow *flow, unsigned side, uint64_t offset)
 {
-    struct stream *stream = &flow->streams[side];
-    const struct waiting_side *queue = &flow->waiting->sides[side];
-    uint64_t start = queue->lowest_ack;
-    if (queue->head != NULL && (start == 0 || queue->head->offset < start)) {
-        start = queue->head->offset;
-    }
-    if (start != 0) {
-        stream_sync(stream, start);
-    }
-}
-
-/* A stream whose beginning was not seen starts at what there is. */
-static bool force_start(struct reassembly *reassembly, struct flow *flow, bool all)
-{
-    bool due = false;
-    for (unsigned side = 0; side < FLOW_SIDES; side++) {
-        const struct held *head = flow->waiting->sides[side].head;
-        due = due || (head != NULL &&
-                      (all || waiting_is_overdue(reassembly, head->packet, head->arrival_ns)));
-    }
-    bool unsynced = false;
-    for (unsigned side = 0; side < FLOW_SIDES; side++) {
-        bool startable =
-            flow->waiting->sides[side].head != NULL || flow->waiting->sides[side].lowest_ack != 0;
-        unsynced = unsynced || (!flow->streams[side].synced && startable);
-    }
-    if (!due || !unsynced) {
-        return false;
-    }
-    sync_stream(flow, 0);
-    sync_stream(flow, 1);
-    return true;
-}
-
-/* One past the last byte, with nothing behind it: the ACK of a FIN that was not captured, or not
- * yet. No byte of content is missing. */
-static bool lacks_only_fin(const struct flow *flow, unsigned side, uint64_t acked)
-{
-    const struct stream *stream = &flow->streams[side];
-    return flow->waiting->sides[side].head == NULL && acked == stream->next + 1 &&
-           stream->end == STREAM_NO_END;
-}
-
-/* A hole that the receiver acknowledged is one the capture has. */
-static bool force_acknowledged(struct reassembly *reassembly, struct flow *flow, unsigned side,
-                               bool all)
-{
-    const struct stream *stream = &flow->streams[side];
-    struct waiting_side *queue = &flow->waiting->sides[side];
-    uint64_t target = all ? queue->acked : waiting_overdue_ack(reassembly, flow, side);
-    target = target < stream->end ? target : stream->end;
-    if (!stream->synced || target <= stream->next ||
-        (queue->head != NULL && queue->head->offset <= stream->next)) {
-        return false;
-    }
-    if (queue->head != NULL && queue->head->offset < target) {
-        target = queue->head->offset;
-    }
-    if (lacks_only_fin(flow, side, target)) {
-        queue->acked = stream->next;
-        queue->evidence_count = 0;
-        return true;
-    }
-    declare_gap(reassembly, flow, side, target);
-    return true;
-}
-
-/* A held segment whose time has come: makes room for it in its own and in the other stream. */
-static bool force_head(struct reassembly *reassembly, struct flow *flow, unsigned side, bool all)
-{
-    struct stream *own = &flow->streams[side];
-    struct stream *peer = &flow->streams[1 - side];
-    const struct held *head = flow->waiting->sides[side].head;
-    const struct held *other = flow->waiting->sides[1 - side].head;
-    if (head == NULL || !own->synced ||
-        !(all || waiting_is_overdue(reassembly, head->packet, head->arrival_ns))) {
-        return false;
-    }
-    if (head->ack != 0 && head->ack > peer->next) {
-        uint64_t to = other != NULL && other->offset < head->ack ? other->offset : head->ack;
-        bool only_fin = lacks_only_fin(flow, 1 - side, to);
-        if (to > peer->next && !only_fin) {
-            declare_gap(reassembly, flow, 1 - side, to);
-            return true;
-        }
-        if (head->offset <= own->next) { /* each acknowledges the other: one was sent again */
-            deliver_head(reassembly, flow, side);
-            return true;
-        }
-    }
-    bool one_way = !peer->seen && reassembly->packet - head->packet >=
-                                      (uint64_t)reassembly->reorder_packets * ONE_WAY_PATIENCE;
-    if (head->offset > own->next && (all || one_way)) {
-        declare_gap(reassembly, flow, side, head->offset);
-        return true;
-    }
-    return false;
-}
-
-static bool force_one(struct reassembly *reassembly, struct flow *flow, bool all)
-{
-    const struct held *heads[FLOW_SIDES] = {flow->waiting->sides[0].head,
-                                            flow->waiting->sides[1].head};
-    unsigned older =
-        heads[0] != NULL && (heads[1] == NULL || heads[0]->packet <= heads[1]->packet) ? 0 : 1;
-    return force_start(reassembly, flow, all) ||
-           force_acknowledged(reassembly, flow, 1 - older, all) ||
-           force_acknowledged(reassembly, flow, older, all) ||
-           force_head(reassembly, flow, older, all) || force_head(reassembly, flow, 1 - older, all);
+    const struct held *head = flow->waiting != NULL ? waiting_head(flow, side) : NULL;
+    bool lower = head != NULL && head->offset < offset;
+    stream_sync(&flow->streams[side], lower ? head->offset : offset);
 }
 
 static void give_up(struct reassembly *reassembly, struct flow *flow, bool all)
 {
     do {
         advance(reassembly, flow);
-    } while (flow->waiting != NULL && force_one(reassembly, flow, all));
+    } while (flow->waiting != NULL && loss_declare_one(reassembly, flow, all));
 }
 
 void reassembly_flush(struct reassembly *reassembly, struct flow *flow)
@@ -289,107 +143,202 @@ void reassembly_flush(struct reassembly *reassembly, struct flow *flow)
         give_up(reassembly, flow, true);
     }
     if (flow->waiting != NULL) { /* only acknowledgments of what never came */
-        waiting_free(reassembly, flow);
+        waiting_room_leave(&reassembly->waiting, flow);
+    }
+}
+
+/* ---- looking after those who wait ---- */
+
+static void look_at(struct reassembly *reassembly, struct flow *flow)
+{
+    give_up(reassembly, flow, false);
+    if (flow->waiting != NULL) {
+        bool ripens = loss_ripens(reassembly, flow);
+        waiting_room_list(&reassembly->waiting, flow->waiting, !ripens, reassembly->now);
+        if (!ripens && flow->reset) { /* nothing will be sent again */
+            reassembly_flush(reassembly, flow);
+        }
+    }
+    reassembly->settled(reassembly->settled_context, flow);
+}
+
+static void look_through(struct reassembly *reassembly, struct waiting_list *list,
+                         struct patience interval, bool by_time)
+{
+    interval.packets += 1;
+    interval.ns = by_time && interval.ns > 0 ? interval.ns + 1 : 0;
+    while (list->first != NULL &&
+           patience_is_over(&interval, list->first->listed, reassembly->now)) {
+        look_at(reassembly, list->first->flow);
     }
 }
 
 void reassembly_check(struct reassembly *reassembly, bool by_time)
 {
-    for (;;) {
-        struct waiting *waiting = reassembly->first;
-        if (waiting == NULL ||
-            (waiting->check_packet > reassembly->packet &&
-             !(by_time && reassembly->reorder_ns > 0 && waiting->check_ns <= reassembly->now_ns))) {
-            return;
-        }
-        waiting_look_again(reassembly, waiting);
-        struct flow *flow = waiting->flow;
-        give_up(reassembly, flow, false);
-        reassembly->settled(reassembly->settled_context, flow);
+    const struct patience *patience = &reassembly->patience;
+    struct waiting_room *room = &reassembly->waiting;
+    if (room->awake.first != NULL) {
+        struct patience look = {patience->packets / LOOKS, patience->ns / LOOKS};
+        look_through(reassembly, &room->awake, look, by_time);
     }
+    if (room->asleep.first != NULL) {
+        struct patience nap = patience_times(patience, LOSS_ONE_WAY_PATIENCE);
+        uint64_t spread = room->slab.capacity / SLEEPERS_A_PACKET;
+        nap.packets = nap.packets > spread ? nap.packets : spread;
+        look_through(reassembly, &room->asleep, nap, by_time);
+    }
+}
+
+/* Ends the wait of the flow that has slept longest, for the sake of another. */
+static bool give_up_longest_asleep(struct reassembly *reassembly)
+{
+    if (reassembly->waiting.asleep.first == NULL) {
+        return false;
+    }
+    struct flow *flow = reassembly->waiting.asleep.first->flow;
+    reassembly_flush(reassembly, flow);
+    reassembly->settled(reassembly->settled_context, flow);
+    return true;
 }
 
 /* ---- receiving ---- */
 
 /* There is no room to wait: everything that is missing is missing for good. */
 static void deliver_now(struct reassembly *reassembly, struct flow *flow, unsigned side,
-                        const struct piece *piece)
+                        struct piece *piece)
 {
     struct stream *own = &flow->streams[side];
     struct stream *peer = &flow->streams[1 - side];
+    reassembly->refused++;
     reassembly_flush(reassembly, flow);
     stream_sync(own, piece->offset);
     if (piece->ack != 0) {
         stream_sync(peer, piece->ack);
     }
-    if (!flow->unread && piece->ack != 0 && piece->ack > peer->next) {
-        declare_gap(reassembly, flow, 1 - side, piece->ack);
+    piece->ack = stream_clip(peer, piece->ack);
+    if (piece->ack > peer->next && !loss_is_only_fin(flow, 1 - side, piece->ack)) {
+        delivery_gap(reassembly, flow, 1 - side, piece->ack);
     }
-    if (!flow->unread && piece->offset > own->next) {
-        declare_gap(reassembly, flow, side, piece->offset);
+    piece->ack = piece->ack < peer->next ? piece->ack : peer->next;
+    if (stream_clip(own, piece->offset) > own->next) {
+        delivery_gap(reassembly, flow, side, stream_clip(own, piece->offset));
     }
-    if (!flow->unread) {
-        deliver(reassembly, flow, side, piece);
+    if (flow->unread) {
+        delivery_count_unread(flow, side, piece->offset + piece->length);
+    } else {
+        delivery_bytes(reassembly, flow, side, piece);
+    }
+}
+
+static void hold(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                 struct piece *piece)
+{
+    const struct tcp_handler *handler = &reassembly->handler;
+    struct held_queue *queue = &flow->waiting->sides[side].queue;
+    struct held_overlap overlap;
+    bool held;
+    do {
+        held = held_queue_insert(&reassembly->held, queue, piece, reassembly->now, &overlap);
+        if (overlap.conflicting > 0) {
+            handler->conflicting(handler->context, flow, side, overlap.conflicting);
+        }
+        if (overlap.repeated > 0) {
+            handler->retransmitted(handler->context, flow, side, overlap.repeated);
+        }
+    } while (!held && held_queue_has_share(&reassembly->held, queue) &&
+             give_up_longest_asleep(reassembly));
+    if (held) {
+        advance(reassembly, flow);
+    } else {
+        deliver_now(reassembly, flow, side, piece);
+    }
+}
+
+/* What fits goes through uncopied all the same, up to what is held. */
+static void deliver_front(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                          struct piece *piece)
+{
+    const struct held *head = waiting_head(flow, side);
+    struct piece front = *piece;
+    if (head != NULL) {
+        uint64_t room = head->offset > piece->offset ? head->offset - piece->offset : 0;
+        piece_keep_front(&front, room < piece->length ? (uint32_t)room : piece->length);
+    }
+    if (front.length > 0) {
+        delivery_bytes(reassembly, flow, side, &front);
+        piece_drop_front(piece, front.length);
     }
 }
 
 static void receive_out_of_order(struct reassembly *reassembly, struct flow *flow, unsigned side,
                                  const struct piece *whole)
 {
+    const struct stream *own = &flow->streams[side];
+    const struct stream *peer = &flow->streams[1 - side];
     struct piece piece = *whole;
-    if (waiting_begin(reassembly, flow) == NULL) {
-        deliver_now(reassembly, flow, side, whole);
+    struct waiting *waiting = waiting_room_enter(&reassembly->waiting, flow, reassembly->now);
+    if (waiting == NULL && piece.length > 0 && give_up_longest_asleep(reassembly)) {
+        waiting = waiting_room_enter(&reassembly->waiting, flow, reassembly->now);
+    }
+    if (waiting == NULL) {
+        if (piece.length > 0) {
+            deliver_now(reassembly, flow, side, &piece);
+        }
         return;
     }
-    waiting_note_ack(reassembly, flow, 1 - side, piece.ack);
-    if (flow->streams[side].synced) {
-        drop_delivered(reassembly, flow, side, &piece);
+    if (piece.ack != 0 && !(peer->synced && piece.ack <= peer->next)) {
+        evidence_add(&waiting->sides[1 - side].evidence, piece.ack, &reassembly->patience,
+                     reassembly->now);
     }
-    if (waiting_hold(reassembly, flow, side, &piece)) {
-        advance(reassembly, flow);
-    } else {
-        deliver_now(reassembly, flow, side, &piece);
+    if (own->synced && piece.offset <= own->next && delivery_is_known(peer, piece.ack)) {
+        deliver_front(reassembly, flow, side, &piece);
+    } else if (own->synced) {
+        delivery_keep_new(reassembly, flow, side, &piece);
     }
+    hold(reassembly, flow, side, &piece);
 }
 
 void reassembly_expect(struct reassembly *reassembly, struct flow *flow, unsigned side,
                        uint64_t offset)
 {
     const struct stream *stream = &flow->streams[side];
-    bool missing = !flow->unread && stream->synced && offset > stream->next;
-    if (missing && waiting_begin(reassembly, flow) != NULL) {
-        waiting_note_ack(reassembly, flow, side, offset);
+    if (flow->unread || !stream->synced || offset <= stream->next) {
+        return;
+    }
+    struct waiting *waiting = waiting_room_enter(&reassembly->waiting, flow, reassembly->now);
+    if (waiting != NULL) {
+        evidence_add(&waiting->sides[side].evidence, offset, &reassembly->patience,
+                     reassembly->now);
     }
 }
 
-/* Nobody reads the flow: its bytes are counted, order does not matter. */
-static void count_unread(struct flow *flow, unsigned side, const struct piece *piece)
+static void receive_unread(struct reassembly *reassembly, struct flow *flow, unsigned side,
+                           const struct piece *piece)
 {
-    struct stream *own = &flow->streams[side];
-    uint64_t end = piece->offset + piece->length;
-    stream_sync(own, piece->offset);
-    if (end > own->next) {
-        flow->unread_bytes += end - own->next;
-        own->next = end;
+    if (flow->waiting != NULL) {
+        leave_unread(reassembly, flow);
     }
+    stream_sync(&flow->streams[side], piece->offset);
+    delivery_count_unread(flow, side, piece->offset + piece->length);
+    if (piece->ack != 0) {
+        stream_sync(&flow->streams[1 - side], piece->ack);
+        delivery_count_unread(flow, 1 - side, piece->ack);
+    }
+    delivery_finish(reassembly, flow);
 }
 
 void reassembly_receive(struct reassembly *reassembly, struct flow *flow, unsigned side,
                         const struct piece *piece)
 {
     const struct stream *own = &flow->streams[side];
-    const struct stream *peer = &flow->streams[1 - side];
     if (flow->unread) {
-        count_unread(flow, side, piece);
-        reassembly_finish_side(reassembly, flow, side);
-        return;
-    }
-    bool acknowledged_known = piece->ack == 0 || (peer->synced && piece->ack <= peer->next);
-    if (flow->waiting == NULL && own->synced && piece->offset <= own->next && acknowledged_known) {
+        receive_unread(reassembly, flow, side, piece);
+    } else if (flow->waiting == NULL && own->synced && piece->offset <= own->next &&
+               delivery_is_known(&flow->streams[1 - side], piece->ack)) {
         if (piece->length > 0) {
-            deliver(reassembly, flow, side, piece);
+            delivery_bytes(reassembly, flow, side, piece);
         }
-        return;
+    } else {
+        receive_out_of_order(reassembly, flow, side, piece);
     }
-    receive_out_of_order(reassembly, flow, side, piece);
 }

@@ -1,5 +1,7 @@
 #include "agent/tcp/tcp.h"
 
+#include "agent/tcp/delivery.h"
+#include "agent/tcp/membership.h"
 #include "agent/tcp/reassembly.h"
 
 #include <errno.h>
@@ -12,9 +14,6 @@
  * connection.
  */
 
-/* An offset further away than this is of another connection or forged: TCP's window may reach
- * 1 GiB, but no more than this is ever in flight on a pod's link. */
-#define PLAUSIBLE_DISTANCE (UINT64_C(64) << 20)
 /* Bytes of an unread flow are reported in portions, so that a counter moves while it lasts. */
 #define UNREAD_PORTION (UINT64_C(1) << 20)
 /* An unanswered SYN is given up after this, as Linux does with six retries after 63 s. */
@@ -52,7 +51,7 @@ static void close_flow(struct tcp *tcp, struct flow *flow, enum flow_end end, un
     reassembly_flush(&tcp->reassembly, flow);
     report_unread(tcp, flow);
     flow->closed = true;
-    handler->closed(handler->context, flow, end, side, tcp->reassembly.now_ns);
+    handler->closed(handler->context, flow, end, side, tcp->reassembly.now.ns);
 }
 
 static void remove_flow(struct tcp *tcp, struct flow *flow, enum flow_end end)
@@ -71,7 +70,7 @@ static void linger(struct tcp *tcp, struct flow *flow, enum flow_end end, unsign
         tcp->evicted += !victim->closed;
         remove_flow(tcp, victim, FLOW_END_EVICTED);
     }
-    flow_table_list(&tcp->flows, flow, FLOW_LIST_EMPTY, tcp->reassembly.now_ns);
+    flow_table_list(&tcp->flows, flow, FLOW_LIST_EMPTY, tcp->reassembly.now.ns);
 }
 
 static void make_room(struct tcp *tcp, enum flow_list_name list)
@@ -83,95 +82,68 @@ static void make_room(struct tcp *tcp, enum flow_list_name list)
     }
 }
 
-/* ---- sequence numbers ---- */
+/* ---- the handshake ---- */
 
-/* The offset of a sequence number, taken as near to `near` as 32 bits allow. */
-static uint64_t offset_near(const struct stream *stream, uint32_t sequence, uint64_t near)
+/* In a flow 0 stands for a time that is not known. */
+static int64_t known_time(int64_t time_ns)
 {
-    uint32_t near_sequence = stream->origin + (uint32_t)(near - STREAM_ORIGIN);
-    return near + (uint64_t)(int64_t)(int32_t)(sequence - near_sequence);
-}
-
-static uint64_t offset_of(const struct stream *stream, uint32_t sequence)
-{
-    return offset_near(stream, sequence, stream->synced ? stream->next : STREAM_ORIGIN);
-}
-
-static void learn_origin(struct stream *stream, uint32_t sequence)
-{
-    if (!stream->known) {
-        stream->known = true;
-        stream->origin = sequence;
-        stream->end = STREAM_NO_END;
-    }
+    return time_ns > 0 ? time_ns : 1;
 }
 
 static void sync_at(struct stream *stream, uint32_t sequence)
 {
-    learn_origin(stream, sequence);
-    stream_sync(stream, offset_near(stream, sequence, STREAM_ORIGIN));
+    stream_learn_origin(stream, sequence);
+    stream_sync(stream, stream_offset(stream, sequence));
 }
 
-/* Near enough to what the stream has shown to be of the same connection. */
-static bool is_plausible(const struct stream *stream, uint64_t offset)
+/* The stream begins behind its SYN, even if the answer was captured first and covers more. */
+static void sync_at_syn(struct stream *stream, uint32_t sequence)
 {
-    uint64_t middle = stream->synced ? stream->next : STREAM_ORIGIN;
-    return offset < middle + PLAUSIBLE_DISTANCE && offset + PLAUSIBLE_DISTANCE > middle;
-}
-
-/* ---- the handshake ---- */
-
-/* A segment that this flow cannot have sent: its ports are used again. */
-static bool begins_another(const struct flow *flow, unsigned side, const struct segment *segment)
-{
-    const struct stream *stream = &flow->streams[side];
-    if ((segment->flags & TCP_RST) != 0 || !stream->known) {
-        return false;
+    sync_at(stream, sequence);
+    uint64_t start = stream_offset(stream, sequence);
+    if (start < stream->start && stream->next == stream->start) {
+        stream->start = start;
+        stream->next = start;
     }
-    if ((segment->flags & TCP_SYN) != 0) {
-        uint64_t start = offset_of(stream, segment->sequence + 1);
-        return stream->synced ? start != stream->start : !is_plausible(stream, start);
-    }
-    return flow->closed && segment->payload_length > 0 &&
-           !is_plausible(stream, offset_of(stream, segment->sequence));
+    stream->syn_seen = stream->start == start;
 }
 
 static void receive_syn(struct tcp *tcp, struct flow *flow, unsigned side,
                         const struct segment *segment)
 {
     const struct tcp_handler *handler = &tcp->reassembly.handler;
-    struct stream *own = &flow->streams[side];
-    struct stream *peer = &flow->streams[1 - side];
-    bool first = !own->syn_seen;
-    sync_at(own, segment->sequence + 1);
-    own->syn_seen = true;
+    sync_at_syn(&flow->streams[side], segment->sequence + 1);
     if ((segment->flags & TCP_ACK) != 0) {
-        sync_at(peer, segment->acknowledgment);
-        if (first && flow->syn_ack_ns == 0) {
-            flow->syn_ack_ns = segment->time_ns;
+        sync_at(&flow->streams[1 - side], segment->acknowledgment);
+        if (flow->syn_ack_ns == 0) {
+            flow->syn_ack_ns = known_time(segment->time_ns);
             flow->syn_side = 1 - side;
             handler->answered(handler->context, flow, 1 - side, segment->time_ns);
         }
     } else if (flow->syn_ns == 0) {
-        flow->syn_ns = segment->time_ns;
+        flow->syn_ns = known_time(segment->time_ns);
         flow->syn_side = side;
     }
 }
 
-/* The first segment after SYN and SYN-ACK completes the handshake; without a captured SYN-ACK its
- * acknowledgment still tells where the other stream begins. */
+/* The client's first segment after the SYN-ACK completes the handshake; without a captured SYN-ACK
+ * its acknowledgment still tells where the other stream begins. */
 static void receive_ack(struct tcp *tcp, struct flow *flow, unsigned side,
                         const struct segment *segment)
 {
+    const struct tcp_handler *handler = &tcp->reassembly.handler;
     struct stream *own = &flow->streams[side];
     struct stream *peer = &flow->streams[1 - side];
-    learn_origin(peer, segment->acknowledgment);
-    bool opening = own->syn_seen && flow->syn_ns != 0 && own->next == own->start;
-    if (opening && !peer->synced && offset_of(own, segment->sequence) == own->start) {
-        sync_at(peer, segment->acknowledgment);
+    stream_learn_origin(peer, segment->acknowledgment);
+    if (!own->synced) {
+        return;
     }
-    if (opening && !flow->established && flow->syn_ack_ns != 0 && peer->syn_seen) {
-        const struct tcp_handler *handler = &tcp->reassembly.handler;
+    uint64_t offset = stream_offset_of(own, segment);
+    if (own->syn_seen && !peer->synced && offset == own->start) {
+        reassembly_start(flow, 1 - side, stream_offset(peer, segment->acknowledgment));
+    }
+    bool first = offset == own->start || (offset == own->next && peer->next == peer->start);
+    if (first && !flow->established && flow->syn_ack_ns != 0 && side == flow->syn_side) {
         flow->established = true;
         handler->established(handler->context, flow, side, segment->time_ns);
     }
@@ -187,7 +159,12 @@ static struct flow *open_flow(struct tcp *tcp, const struct flow_key *key,
         return NULL;
     }
     make_room(tcp, FLOW_LIST_EMPTY);
-    return flow_table_insert(&tcp->flows, key, segment->time_ns);
+    struct flow *flow = flow_table_insert(&tcp->flows, key, segment->time_ns);
+    if (flow != NULL) {
+        flow->streams[0].end = STREAM_NO_END;
+        flow->streams[1].end = STREAM_NO_END;
+    }
+    return flow;
 }
 
 static void note_payload(struct tcp *tcp, struct flow *flow, unsigned side)
@@ -195,7 +172,7 @@ static void note_payload(struct tcp *tcp, struct flow *flow, unsigned side)
     flow->streams[side].payload_seen = true;
     if (flow->list == FLOW_LIST_EMPTY) {
         make_room(tcp, FLOW_LIST_CARRYING);
-        flow_table_list(&tcp->flows, flow, FLOW_LIST_CARRYING, tcp->reassembly.now_ns);
+        flow_table_list(&tcp->flows, flow, FLOW_LIST_CARRYING, tcp->reassembly.now.ns);
     }
 }
 
@@ -205,17 +182,17 @@ static void receive_reset(struct tcp *tcp, struct flow *flow, unsigned side,
 {
     const struct stream *own = &flow->streams[side];
     const struct stream *peer = &flow->streams[1 - side];
-    if (own->known) {
-        uint64_t offset = offset_of(own, segment->sequence);
-        if (!is_plausible(own, offset) || (own->syn_seen && offset < own->start)) {
-            tcp->out_of_window++;
-            return;
-        }
-        reassembly_expect(&tcp->reassembly, flow, side, offset < own->end ? offset : own->end);
+    if (!membership_is_valid_reset(flow, side, segment)) {
+        tcp->out_of_window++;
+        return;
     }
-    if ((segment->flags & TCP_ACK) != 0 && peer->known) {
-        uint64_t ack = offset_of(peer, segment->acknowledgment);
-        reassembly_expect(&tcp->reassembly, flow, 1 - side, ack < peer->end ? ack : peer->end);
+    if (own->known) {
+        uint64_t offset = stream_clip(own, stream_offset_of(own, segment));
+        reassembly_expect(&tcp->reassembly, flow, side, offset);
+    }
+    if ((segment->flags & TCP_ACK) != 0 && peer->known && membership_ack_fits(peer, segment)) {
+        uint64_t ack = stream_clip(peer, stream_offset(peer, segment->acknowledgment));
+        reassembly_expect(&tcp->reassembly, flow, 1 - side, ack);
     }
     flow->reset_side = flow->reset ? flow->reset_side : side;
     flow->reset = true;
@@ -239,37 +216,49 @@ static void settled(void *context, struct flow *flow)
     settle(context, flow);
 }
 
+/* Returns false for a FIN inside what was delivered. */
+static bool receive_fin(struct stream *own, const struct piece *piece)
+{
+    uint64_t end = piece->offset + piece->length;
+    if (own->end != STREAM_NO_END) {
+        return true;
+    }
+    if (own->synced && end < own->next) {
+        return false;
+    }
+    own->end = end;
+    own->end_ack = piece->ack;
+    return true;
+}
+
 static void receive_payload(struct tcp *tcp, struct flow *flow, unsigned side,
                             const struct segment *segment)
 {
     struct stream *own = &flow->streams[side];
     struct stream *peer = &flow->streams[1 - side];
-    uint32_t sequence = segment->sequence + ((segment->flags & TCP_SYN) != 0 ? 1 : 0);
-    learn_origin(own, sequence);
+    stream_learn_origin(own, segment->sequence + ((segment->flags & TCP_SYN) != 0 ? 1 : 0));
     struct piece piece = {.bytes = (const char *)segment->payload,
                           .captured = segment->payload_captured,
                           .length = segment->payload_length,
-                          .offset = offset_of(own, sequence),
+                          .offset = stream_offset_of(own, segment),
                           .time_ns = segment->time_ns};
     if ((segment->flags & TCP_ACK) != 0) {
-        piece.ack = offset_of(peer, segment->acknowledgment);
-        if (piece.ack > peer->end) { /* the FIN counts one */
-            piece.ack = peer->end;
-        }
+        uint64_t ack = stream_offset(peer, segment->acknowledgment);
+        peer->acked = peer->acked < ack ? ack : peer->acked;
+        piece.ack = stream_clip(peer, ack); /* the FIN counts one */
     }
-    if (!is_plausible(own, piece.offset)) {
-        tcp->out_of_window++;
-        return;
-    }
+    bool fits = (segment->flags & TCP_FIN) == 0 || receive_fin(own, &piece);
+    fits = fits && (piece.length == 0 || piece.offset + piece.length <= own->end);
+    tcp->out_of_window += !fits;
     if (piece.length > 0) {
         note_payload(tcp, flow, side);
     }
-    if ((segment->flags & TCP_FIN) != 0 && own->end == STREAM_NO_END) {
-        own->end = piece.offset + piece.length;
+    if (own->end != STREAM_NO_END) {
+        delivery_finish(&tcp->reassembly, flow);
     }
     reassembly_receive(&tcp->reassembly, flow, side, &piece);
     if (own->end != STREAM_NO_END) {
-        reassembly_finish_side(&tcp->reassembly, flow, side);
+        delivery_finish(&tcp->reassembly, flow);
     }
 }
 
@@ -278,23 +267,21 @@ static void receive(struct tcp *tcp, struct flow *flow, unsigned side,
 {
     struct stream *own = &flow->streams[side];
     flow->last_ns = segment->time_ns;
+    flow->strangers = 0;
     own->seen = true;
     own->direction = segment->direction;
     if ((segment->flags & TCP_RST) != 0) {
         receive_reset(tcp, flow, side, segment);
-        settle(tcp, flow);
-        return;
+    } else {
+        if ((segment->flags & TCP_SYN) != 0) {
+            receive_syn(tcp, flow, side, segment);
+        } else if ((segment->flags & TCP_ACK) != 0 &&
+                   (!flow->established || !flow->streams[1 - side].synced)) {
+            receive_ack(tcp, flow, side, segment);
+        }
+        receive_payload(tcp, flow, side, segment);
     }
-    if ((segment->flags & TCP_SYN) != 0) {
-        receive_syn(tcp, flow, side, segment);
-    } else if ((segment->flags & TCP_ACK) != 0 &&
-               (!flow->established || !flow->streams[1 - side].synced)) {
-        receive_ack(tcp, flow, side, segment);
-    }
-    receive_payload(tcp, flow, side, segment);
-    if (own->ended || flow->reset) {
-        settle(tcp, flow);
-    }
+    settle(tcp, flow);
     if (flow->unread_bytes >= UNREAD_PORTION) {
         report_unread(tcp, flow);
     }
@@ -304,10 +291,10 @@ void tcp_segment(struct tcp *tcp, const struct segment *segment)
 {
     unsigned side = 0;
     struct flow_key key = flow_key_of(segment, &side);
-    tcp->reassembly.packet++;
-    tcp->reassembly.now_ns = segment->time_ns;
+    tcp->reassembly.now.packet++;
+    tcp->reassembly.now.ns = segment->time_ns;
     struct flow *flow = flow_table_find(&tcp->flows, &key);
-    if (flow != NULL && begins_another(flow, side, segment)) {
+    if (flow != NULL && membership_begins_another(flow, side, segment)) {
         remove_flow(tcp, flow, FLOW_END_REUSED);
         flow = NULL;
     }
@@ -315,11 +302,16 @@ void tcp_segment(struct tcp *tcp, const struct segment *segment)
         flow = open_flow(tcp, &key, segment);
     }
     if (flow != NULL && !flow->closed) {
-        receive(tcp, flow, side, segment);
+        if ((segment->flags & TCP_RST) == 0 && membership_is_stranger(flow, side, segment)) {
+            tcp->out_of_window++;
+            if (flow->strangers < MEMBERSHIP_STRANGERS_MAX) {
+                flow->strangers++;
+            }
+        } else {
+            receive(tcp, flow, side, segment);
+        }
     }
-    if (tcp->reassembly.first != NULL) {
-        reassembly_check(&tcp->reassembly, false);
-    }
+    reassembly_check(&tcp->reassembly, false);
 }
 
 void tcp_flow_unread(struct tcp *tcp, struct flow *flow)
@@ -341,11 +333,20 @@ static int64_t patience_with(const struct tcp *tcp, const struct flow *flow)
     return tcp->idle_ns;
 }
 
+/* Or the clock was set back, and what it said before is worth nothing. */
+static bool is_sweep_due(const struct flow *flow, int64_t idle_ns, int64_t now_ns)
+{
+    return now_ns - flow->listed_ns > idle_ns / SWEEPS_PER_IDLE || flow->listed_ns > now_ns;
+}
+
 static void sweep(struct tcp *tcp, enum flow_list_name name, int64_t idle_ns)
 {
-    int64_t now_ns = tcp->reassembly.now_ns;
+    int64_t now_ns = tcp->reassembly.now.ns;
     struct flow *flow = tcp->flows.lists[name].first;
-    while (flow != NULL && now_ns - flow->listed_ns >= idle_ns / SWEEPS_PER_IDLE) {
+    while (flow != NULL && is_sweep_due(flow, idle_ns, now_ns)) {
+        if (flow->last_ns > now_ns) {
+            flow->last_ns = now_ns;
+        }
         if (now_ns - flow->last_ns >= patience_with(tcp, flow)) {
             remove_flow(tcp, flow, FLOW_END_IDLE);
         } else {
@@ -358,7 +359,7 @@ static void sweep(struct tcp *tcp, enum flow_list_name name, int64_t idle_ns)
 
 void tcp_tick(struct tcp *tcp, int64_t now_ns)
 {
-    tcp->reassembly.now_ns = now_ns;
+    tcp->reassembly.now.ns = now_ns;
     reassembly_check(&tcp->reassembly, true);
     int64_t short_ns = LINGER_NS < tcp->idle_ns ? LINGER_NS : tcp->idle_ns;
     sweep(tcp, FLOW_LIST_EMPTY, short_ns);
@@ -393,7 +394,7 @@ struct tcp_counters tcp_counters(const struct tcp *tcp)
 {
     return (struct tcp_counters){.flows = tcp->flows.flows.used,
                                  .evicted = tcp->evicted,
-                                 .held_refused = tcp->reassembly.held.refused,
+                                 .held_refused = tcp->reassembly.refused,
                                  .out_of_window = tcp->out_of_window};
 }
 

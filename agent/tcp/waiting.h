@@ -1,86 +1,61 @@
 #pragma once
 
-#include "agent/tcp/reassembly.h"
+#include "agent/base/slab.h"
+#include "agent/tcp/evidence.h"
+#include "agent/tcp/flow.h"
+#include "agent/tcp/held_queue.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/*
- * What a flow waits with: segments that came too early, and what the receivers have acknowledged.
- * Private to the stage.
- */
-
-/* Payload bytes of one held node: with its header two kilobytes, about one Ethernet segment. */
-#define HELD_BYTES 1984
-/* Acknowledgments remembered per stream: patience is kept to an eighth of it. */
-#define EVIDENCE_MAX 8
-
-/* Payload that waits for its turn; one segment may take several. */
-struct held {
-    struct held *next;
-    uint64_t offset;
-    uint64_t ack;
-    uint64_t packet; /* arrival */
-    int64_t arrival_ns;
-    int64_t time_ns;
-    uint32_t length;
-    uint32_t captured;
-    char bytes[HELD_BYTES];
-};
-
-/* "At this packet the receiver had acknowledged that much." */
-struct evidence {
-    uint64_t acked;
-    uint64_t packet;
-    int64_t arrival_ns;
-};
-
-/* What a stream waits for. */
+/* What a stream waits with. */
 struct waiting_side {
-    struct held *head; /* by offset, no overlaps */
-    struct held *tail;
-    struct evidence evidence[EVIDENCE_MAX];
-    unsigned evidence_count;
-    uint64_t acked;      /* the latest, maybe not yet in the evidence */
-    uint64_t lowest_ack; /* 0: none */
+    struct held_queue queue;
+    struct evidence evidence;
 };
 
+/* A flow with something out of order; flow->waiting. */
 struct waiting {
     struct flow *flow;
     struct waiting *previous;
     struct waiting *next;
-    uint64_t check_packet;
-    int64_t check_ns;
-    uint32_t held_count;
+    struct moment listed;
+    bool asleep;
     struct waiting_side sides[FLOW_SIDES];
 };
 
-/* The flow's waiting state, made when it has none. NULL: no room. */
-struct waiting *waiting_begin(struct reassembly *reassembly, struct flow *flow);
+struct waiting_list {
+    struct waiting *first; /* listed longest ago */
+    struct waiting *last;
+};
 
-/* Lets go of everything that waits; the flow is in order again. */
-void waiting_free(struct reassembly *reassembly, struct flow *flow);
+/*
+ * All flows that wait. Those in which something ripens are awake and looked at several times in
+ * one patience; those that wait for a packet that may never come are asleep and cost next to
+ * nothing, however many a peer makes.
+ */
+struct waiting_room {
+    struct slab slab;
+    struct waiting_list awake;
+    struct waiting_list asleep;
+};
 
-/* Puts a flow that was looked at to the end of the list. */
-void waiting_look_again(struct reassembly *reassembly, struct waiting *waiting);
+/* Returns 0 or -ENOMEM. */
+int waiting_room_init(struct waiting_room *room, uint32_t capacity);
+void waiting_room_fini(struct waiting_room *room);
 
-/* Removes the front segment of a side. */
-void waiting_pop(struct reassembly *reassembly, struct waiting *waiting, unsigned side);
+/* The flow's record, awake, made when it has none. NULL: no room. */
+struct waiting *waiting_room_enter(struct waiting_room *room, struct flow *flow, struct moment now);
 
-/* Keeps what of the piece is not kept yet; bytes that are keep their first copy, and what differs
- * is counted. False: there was no room for all of it, and the piece is what is left. */
-bool waiting_hold(struct reassembly *reassembly, struct flow *flow, unsigned side,
-                  struct piece *piece);
+/* Gives the record back; its queues are empty. */
+void waiting_room_leave(struct waiting_room *room, struct flow *flow);
 
-/* Remembers that everything of the side before `ack` has arrived at the receiver. */
-void waiting_note_ack(struct reassembly *reassembly, struct flow *flow, unsigned side,
-                      uint64_t ack);
+/* Puts it at the end of one of the lists. */
+void waiting_room_list(struct waiting_room *room, struct waiting *waiting, bool asleep,
+                       struct moment now);
 
-/* Whether patience with what came then is over. */
-bool waiting_is_overdue(const struct reassembly *reassembly, uint64_t packet, int64_t arrival_ns);
-
-/* Up to where the side has been acknowledged for longer than patience lasts; 0: nowhere. */
-uint64_t waiting_overdue_ack(struct reassembly *reassembly, struct flow *flow, unsigned side);
-
-/* Whether the side has anything to wait for. */
-bool waiting_has_cause(const struct flow *flow, unsigned side);
+/* The first held segment of a side of a flow that waits, or NULL. */
+static inline struct held *waiting_head(const struct flow *flow, unsigned side)
+{
+    return flow->waiting->sides[side].queue.first[0];
+}
