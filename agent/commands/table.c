@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Beyond so many rows nobody reads on; later services and routes share one row. */
-#define ROWS_MAX 4096
-#define SLOTS (ROWS_MAX * 2)
+/* Beyond so many rows nobody reads on; later services and routes share one row behind them. */
+#define ROWS_MAX 4095
+#define OTHER_NAME "(other)"
+#define SLOTS 8192 /* about twice as many, so a look-up ends soon */
 #define NAME_MAX_BYTES 128
 /* The widths of a line of 100 columns: six numbers, and what they leave for the names. */
 #define SERVICE_WIDTH_MAX 30
@@ -32,8 +33,9 @@ struct table {
     const struct directory *directory;
     struct histogram_layout layout;
     struct row *slots[SLOTS];
-    struct row *rows[ROWS_MAX];
+    struct row *rows[ROWS_MAX + 1];
     size_t row_count;
+    struct row *other; /* the shared row; NULL: there was room for all */
 };
 
 struct table *table_new(const struct directory *directory)
@@ -85,6 +87,25 @@ static struct row *new_row(struct table *table)
     return row;
 }
 
+static struct row *add_row(struct table *table, const char *service, const char *route)
+{
+    struct row *row = new_row(table);
+    if (row != NULL) {
+        snprintf(row->service, sizeof(row->service), "%s", service);
+        snprintf(row->route, sizeof(row->route), "%s", route);
+        table->rows[table->row_count++] = row;
+    }
+    return row;
+}
+
+static struct row *other_row(struct table *table)
+{
+    if (table->other == NULL) {
+        table->other = add_row(table, OTHER_NAME, "");
+    }
+    return table->other;
+}
+
 static struct row *row_of(struct table *table, const char *service, const char *route)
 {
     uint32_t at = hash_text(hash_text(2166136261u, service) ^ '/', route) % SLOTS;
@@ -94,17 +115,11 @@ static struct row *row_of(struct table *table, const char *service, const char *
             return row;
         }
     }
-    if (table->row_count == ROWS_MAX - 1 && strcmp(service, "(other)") != 0) {
-        return row_of(table, "(other)", "");
+    if (table->row_count >= ROWS_MAX) {
+        return other_row(table);
     }
-    struct row *row = new_row(table);
-    if (row != NULL) {
-        memcpy(row->service, service, NAME_MAX_BYTES);
-        memcpy(row->route, route, NAME_MAX_BYTES);
-        table->slots[at] = row;
-        table->rows[table->row_count++] = row;
-    }
-    return row;
+    table->slots[at] = add_row(table, service, route);
+    return table->slots[at];
 }
 
 /* The server's configured name, else its address: never bytes that a peer chose. */
@@ -112,7 +127,6 @@ static void name_service(const struct table *table, const struct connection *con
                          char name[static NAME_MAX_BYTES])
 {
     struct workload workload;
-    memset(name, 0, NAME_MAX_BYTES);
     if (directory_find(table->directory, &connection->server, &workload)) {
         snprintf(name, NAME_MAX_BYTES, "%.*s%s%.*s", (int)workload.namespace.length,
                  workload.namespace.data, workload.namespace.length > 0 ? "/" : "",
@@ -129,7 +143,7 @@ void table_add(struct table *table, const struct connection *connection,
         return;
     }
     char service[NAME_MAX_BYTES];
-    char route[NAME_MAX_BYTES] = {0};
+    char route[NAME_MAX_BYTES];
     name_service(table, connection, service);
     snprintf(route, sizeof(route), "%.*s", (int)exchange->route.length,
              exchange->route.data == NULL ? "" : exchange->route.data);
