@@ -1,5 +1,6 @@
 #include "agent/base/log.h"
-#include "agent/capture/frame_filter.h"
+#include "agent/capture/cooked_ring.h"
+#include "agent/capture/kernel_filter.h"
 #include "agent/commands/commands.h"
 #include "agent/commands/own_addresses.h"
 #include "agent/commands/process_metrics.h"
@@ -172,16 +173,18 @@ static int load_config(struct agent *agent)
     return EXIT_STATUS_DONE;
 }
 
+/* Before anything is opened, and in its own words: a wrong filter is no failure to capture. */
 static int check_filter(const struct agent *agent)
 {
-    char error[FRAME_FILTER_ERROR_SIZE];
+    char error[LIVE_ERROR_SIZE];
     const char *expression = agent->options->filter;
-    struct frame_filter *filter = frame_filter_new(expression != NULL ? expression : "", error);
+    struct kernel_filter *filter = kernel_filter_new(expression != NULL ? expression : "",
+                                                     COOKED_RING_SNAP_LENGTH, error, sizeof(error));
     if (filter == NULL) {
         fprintf(stderr, "vethscope run: %s\n", error);
         return EXIT_STATUS_USAGE;
     }
-    frame_filter_free(filter);
+    kernel_filter_free(filter);
     return EXIT_STATUS_DONE;
 }
 

@@ -28,7 +28,7 @@ const char *check_interface(const char *text)
 const char *check_filter(const char *text)
 {
     struct bpf_program program;
-    pcap_t *handle = pcap_open_dead(DLT_LINUX_SLL2, UINT16_MAX);
+    pcap_t *handle = pcap_open_dead(DLT_RAW, UINT16_MAX);
     if (handle == NULL) {
         return "cannot be checked: out of memory";
     }
@@ -37,7 +37,7 @@ const char *check_filter(const char *text)
         pcap_freecode(&program);
     }
     pcap_close(handle);
-    return compiled ? NULL : "is not a pcap-filter(7) expression";
+    return compiled ? NULL : "is not a pcap-filter(7) expression for IP packets";
 }
 
 const char *check_listen(const char *text)

@@ -7,7 +7,8 @@
 /* The name of an interface, or a glob over names. */
 const char *check_interface(const char *text);
 
-/* A pcap-filter(7) expression that compiles for the cooked link type of live captures; or "". */
+/* A pcap-filter(7) expression that compiles for what a live capture filters: IP packets without a
+ * link header; or "". */
 const char *check_filter(const char *text);
 
 /* "ADDR:PORT", "[V6]:PORT" or ":PORT". */

@@ -48,7 +48,7 @@ static const struct schema_key capture_keys[] = {
         .fallback = "",
         .max_length = FILTER_MAX_LENGTH,
         .check = check_filter,
-        .help = "A pcap-filter(7) expression that packets have to fit as well. Empty: none.",
+        .help = "A pcap-filter(7) expression that IP packets have to fit as well. Empty: none.",
     },
     {
         .name = "ring_size",

@@ -207,6 +207,8 @@ def check_run(checks, lab):
            namespace=node)
     refuse(checks, "wrong filter", USAGE, "filter|syntax", "run", "--filter", "tcp prot",
            namespace=node)
+    refuse(checks, "a filter for another link layer", USAGE, "vlan 5", "run", "--filter", "vlan 5",
+           namespace=node)
     for listen in ("9990", "127.0.0.1", "127.0.0.1:99999", "localhost:9990", "[::1:9990"):
         refuse(checks, f"listen on {listen}", USAGE, re.escape(listen), "run", "--listen", listen,
                namespace=node)
