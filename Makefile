@@ -3,10 +3,10 @@ JOBS ?= $(shell nproc)
 PRESET ?= release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench fmt lint coverage
+.PHONY: help setup build demo test test-matrix bench fmt lint coverage
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: ## install the packages for building and testing (Debian, Ubuntu)
 	@scripts/setup.sh test
@@ -23,6 +23,11 @@ demo: ## a small shop, load, and vethscope watching it (DEMO_SECONDS=30 stops by
 test: ## everything that must be green; about eight minutes on two cores
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+test-matrix: ## real servers and clients against each other, exact counts; about two minutes
+	@scripts/setup.sh matrix
+	@scripts/build.sh release vethscope matrix_programs
+	@ctest --test-dir build/release -L '^matrix$$' --verbose --no-tests=error
 
 bench: ## how long reading a capture takes, against tcpdump and tshark
 	@scripts/setup.sh test

@@ -2,7 +2,7 @@
 # Installs what vethscope needs on Debian and Ubuntu. Elsewhere it looks whether everything is
 # there and, if not, prints the list. Does nothing, fast, when nothing is missing.
 #
-#   scripts/setup.sh build|demo|test      what to prepare for; each includes the one before it
+#   scripts/setup.sh build|demo|test|matrix   what to prepare for; each includes the one before it
 set -euo pipefail
 
 build_packages=(
@@ -15,6 +15,7 @@ test_packages=(
     clang-format clang-tidy llvm shellcheck gcovr valgrind
     curl wrk tcpdump tshark prometheus tmux libcap2-bin git
 )
+matrix_packages=(apache2-bin apache2-utils haproxy python3-requests)
 
 build_commands=(gcc clang make cmake ninja pkg-config protoc protoc-c)
 demo_commands=(nginx ip python3 setpriv)
@@ -22,10 +23,11 @@ test_commands=(
     clang-format clang-tidy llvm-symbolizer shellcheck gcovr valgrind
     curl wrk tcpdump tshark promtool prometheus tmux capsh git
 )
+matrix_commands=(httpd ab haproxy go node)
 libraries=(libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
 
 # Daemons that come with the packages; the tests start their own, so these must stay off.
-daemons=(nginx prometheus)
+daemons=(nginx prometheus haproxy)
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -56,7 +58,15 @@ select_lists() {
         packages+=("${demo_packages[@]}" "${test_packages[@]}")
         commands+=("${demo_commands[@]}" "${test_commands[@]}")
         ;;
-    *) fail "usage: setup.sh build|demo|test" ;;
+    matrix)
+        select_lists test
+        packages+=("${matrix_packages[@]}")
+        commands+=("${matrix_commands[@]}")
+        # These often come from elsewhere than the distribution.
+        command -v go >/dev/null || packages+=(golang-go)
+        command -v node >/dev/null || packages+=(nodejs)
+        ;;
+    *) fail "usage: setup.sh build|demo|test|matrix" ;;
     esac
 }
 
