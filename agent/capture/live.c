@@ -64,14 +64,16 @@ struct live {
     struct interface_table *table; /* of the interfaces */
     int control;                   /* epoll of the two below */
     int timer;
-    int64_t block_ns;      /* a packet is readable after so long */
+    int64_t block_ns;      /* live_latency_ns */
     int64_t opened_ns;     /* monotonic */
     int64_t let_in_ns;     /* since the epoch; packets before it are not ours */
     int64_t heard_ns;      /* since the epoch: notifications were read up to then */
     int64_t now_ns;        /* monotonic, of the dispatch under way */
+    int64_t packet_ns;     /* since the epoch: of the last packet read */
     int64_t armed_ns;      /* what the timer is set to; 0: nothing */
     int64_t attach_due_ns; /* a filter that could not be attached is tried again; 0: none */
     int64_t statistics_due_ns;
+    bool read_empty;       /* by the last dispatch */
     bool closing;          /* the filter rejects everything and stays so */
     struct pcap_stat last; /* 32 bits that wrap */
     atomic_uint_least64_t packets;
@@ -114,6 +116,7 @@ static void take(u_char *context, const struct pcap_pkthdr *header, const u_char
     struct sll2_header sll2;
     /* With nanosecond precision tv_usec holds nanoseconds. */
     int64_t time_ns = header->ts.tv_sec * NS_PER_S + header->ts.tv_usec;
+    live->packet_ns = time_ns;
     if (!sll2_parse(&reader, &sll2) || time_ns < live->let_in_ns ||
         (sll2.protocol != ETH_P_IP && sll2.protocol != ETH_P_IPV6)) {
         return;
@@ -223,15 +226,25 @@ int live_dispatch(struct live *live)
     if (got < 0) {
         return got;
     }
-    bool read_empty = got < BATCH;
-    interfaces_expire(live->interfaces, live->now_ns, read_empty);
+    live->read_empty = got < BATCH;
+    interfaces_expire(live->interfaces, live->now_ns, live->read_empty);
     follow_table(live);
-    if (read_empty && live->now_ns > live->opened_ns + live->block_ns) {
+    if (live->read_empty && live->now_ns > live->opened_ns + live->block_ns) {
         live->let_in_ns = INT64_MIN;
     }
     count_when_due(live, got > 0);
     arm(live);
     return 0;
+}
+
+int64_t live_reached_ns(const struct live *live)
+{
+    return live->read_empty ? clock_ns(CLOCK_REALTIME) : live->packet_ns;
+}
+
+int64_t live_latency_ns(unsigned block_timeout_ms)
+{
+    return ((int64_t)TICKS_OF_A_BLOCK * block_timeout_ms + TICK_MARGIN_MS) * NS_PER_MS;
 }
 
 /* Delivers what comes until nothing can come any more. */
@@ -356,8 +369,7 @@ struct live *live_open(const struct live_options *options, const struct live_cal
     live->callbacks = *callbacks;
     live->control = -1;
     live->timer = -1;
-    live->block_ns =
-        (int64_t)(TICKS_OF_A_BLOCK * options->block_timeout_ms + TICK_MARGIN_MS) * NS_PER_MS;
+    live->block_ns = live_latency_ns(options->block_timeout_ms);
     if (!open_parts(live, options, error_out)) {
         live_close(live);
         return NULL;

@@ -58,6 +58,14 @@ int live_control_fd(const struct live *live);
  * Returns 0, or -errno when the ring can no longer be read. */
 int live_dispatch(struct live *live);
 
+/* The time that the packets delivered have reached, since the epoch: the wall clock when the ring was
+ * read empty, else the last packet's. A packet captured before it may still be in the ring for
+ * live_latency_ns. The dispatching thread. */
+int64_t live_reached_ns(const struct live *live);
+
+/* After so long a packet is readable, though its block is not full. */
+int64_t live_latency_ns(unsigned block_timeout_ms);
+
 /* Closes the filter, waits out the block timeout and delivers the rest of the ring. */
 int live_drain(struct live *live);
 

@@ -43,7 +43,7 @@ static const char usage[] =
 #define MIN_WORKER_MEMORY (UINT64_C(8) << 20)
 /* Addresses of this machine that count as the agent's; a node has a handful. */
 #define OWN_ADDRESSES_MAX 256
-/* A packet that is this late while live is not coming. */
+/* A packet that is this late while live, beyond its wait in the ring, is not coming. */
 #define LIVE_REORDER_NS INT64_C(200000000)
 
 struct run_options {
@@ -243,15 +243,15 @@ static int open_workers(struct agent *agent)
     struct address addresses[OWN_ADDRESSES_MAX];
     char error[LIVE_ERROR_SIZE];
     struct live_options live = live_options_of(agent);
-    struct pipeline_options pipeline = {.config = config,
-                                        .directory = agent->directory,
-                                        .routes = agent->routes,
-                                        .memory_bytes = worker_memory(config),
-                                        .reorder_ns = LIVE_REORDER_NS,
-                                        .own_port = own_port(agent),
-                                        .own_addresses = addresses,
-                                        .own_address_count =
-                                            own_addresses_list(addresses, OWN_ADDRESSES_MAX)};
+    struct pipeline_options pipeline = {
+        .config = config,
+        .directory = agent->directory,
+        .routes = agent->routes,
+        .memory_bytes = worker_memory(config),
+        .reorder_ns = LIVE_REORDER_NS + live_latency_ns(config->capture.block_timeout_ms),
+        .own_port = own_port(agent),
+        .own_addresses = addresses,
+        .own_address_count = own_addresses_list(addresses, OWN_ADDRESSES_MAX)};
     agent->workers = calloc(config->capture.workers, sizeof(struct worker *));
     agent->pipelines = calloc(config->capture.workers, sizeof(struct pipeline *));
     if (agent->workers == NULL || agent->pipelines == NULL) {

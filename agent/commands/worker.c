@@ -11,19 +11,18 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /*
- * The thread sleeps in epoll on the ring, on what the interfaces report, and on the order to stop.
- * While connections wait for late packets or have bytes in flight it wakes by itself now and then;
- * libpcap's read timeout is not relied upon, as it does not fire on an idle interface.
+ * The thread sleeps in epoll on the ring, on what the interfaces report, and on the order to stop,
+ * and wakes by itself for the stages' sake; libpcap's read timeout is not relied upon, as it does
+ * not fire on an idle interface. The stages' time is that of the packets read: while the thread is
+ * behind, what waits in the ring is not late.
  */
 
 /* How long the thread sleeps at most: what waits for a late packet is looked at that often. */
 #define TICK_MS 100
 #define NS_PER_MS INT64_C(1000000)
-#define NS_PER_SECOND INT64_C(1000000000)
 
 struct worker {
     struct live *live;
@@ -34,13 +33,6 @@ struct worker {
     bool started;
     _Atomic bool running;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
 
 /* True: the order to stop has come. */
 static bool wait_for_work(const struct worker *worker)
@@ -63,7 +55,7 @@ static int run_until_stopped(struct worker *worker)
         if (status != 0) {
             return status;
         }
-        int64_t now = now_ns();
+        int64_t now = live_reached_ns(worker->live);
         if (now - ticked_ns >= TICK_MS * NS_PER_MS || now < ticked_ns) {
             ticked_ns = now;
             pipeline_tick(worker->pipeline, now);
