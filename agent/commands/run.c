@@ -387,6 +387,9 @@ static int live_on(struct agent *agent)
     int received = 0;
     sigwait(&signals, &received);
     for (size_t i = 0; i < agent->worker_count; i++) {
+        worker_order_stop(agent->workers[i]);
+    }
+    for (size_t i = 0; i < agent->worker_count; i++) {
         worker_stop(agent->workers[i]);
     }
     log_stop(agent);

@@ -140,12 +140,17 @@ int worker_start(struct worker *worker)
     return -status;
 }
 
+void worker_order_stop(const struct worker *worker)
+{
+    uint64_t one = 1;
+    while (write(worker->stop_event, &one, sizeof(one)) < 0 && errno == EINTR) {
+    }
+}
+
 void worker_stop(struct worker *worker)
 {
     if (worker->started) {
-        uint64_t one = 1;
-        while (write(worker->stop_event, &one, sizeof(one)) < 0 && errno == EINTR) {
-        }
+        worker_order_stop(worker);
         pthread_join(worker->thread, NULL);
         worker->started = false;
     }

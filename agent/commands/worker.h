@@ -15,6 +15,9 @@ struct worker *worker_new(const struct live_options *live, const struct pipeline
 /* Begins reading. Returns 0 or -errno. */
 int worker_start(struct worker *worker);
 
+/* Orders the thread to end and does not wait, so that several end at the same time. */
+void worker_order_stop(const struct worker *worker);
+
 /* Reads what was captured up to now, closes every connection and ends the thread. */
 void worker_stop(struct worker *worker);
 void worker_free(struct worker *worker);

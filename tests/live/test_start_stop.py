@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
@@ -33,6 +34,15 @@ def write_plan(lab, address):
     return path
 
 
+def check_workers_stop_together(checks, lab):
+    """Each waits out its own ring, which takes two seconds here; not one behind the other."""
+    agent = lab.agent(config="capture: {workers: 4, ring_size: 4MiB, block_timeout: 1s}\n")
+    began = time.monotonic()
+    checks.equal("exit status of several workers", agent.stop(), 0)
+    took = time.monotonic() - began
+    checks.true("several workers stop together", took < 5, took)
+
+
 def main():
     with Checks() as checks, Lab("ends") as lab:
         web, client = lab.pod("web"), lab.pod("client")
@@ -48,6 +58,7 @@ def main():
             if checks.true("says what it saw", ended, agent.stderr()):
                 checks.equal("seen from both sides, and dropped", ended.groups(),
                              (str(2 * CONNECTIONS * REQUESTS), "0"))
+        check_workers_stop_together(checks, lab)
 
 
 if __name__ == "__main__":
