@@ -18,10 +18,13 @@ static void add_to(struct series *series, uint64_t first, uint64_t second)
     }
 }
 
-static void add_numbers(struct aggregate_shard *shard, const struct series_key *key, uint64_t first,
+/* False: there was no room. */
+static bool add_numbers(struct aggregate_shard *shard, const struct series_key *key, uint64_t first,
                         uint64_t second)
 {
-    add_to(shard_series(shard, key, NULL), first, second);
+    struct series *series = shard_series(shard, key, NULL);
+    add_to(series, first, second);
+    return series != NULL;
 }
 
 /* DURATION_UNKNOWN counts too: as an observation without a value. */
@@ -167,6 +170,16 @@ void feed_exchange(struct aggregate_shard *shard, struct connection *connection,
     }
 }
 
+static void end_active(struct aggregate_shard *shard, const struct series_key *key)
+{
+    struct series *series = shard_find(shard, key);
+    if (series != NULL && series->value[0] > 0) {
+        series_write_begin(series);
+        cell_set(&series->value[0], series->value[0] - 1);
+        series_write_end(series);
+    }
+}
+
 /* The gauge and the connection agree: what was not added is not taken away. */
 static void feed_active(struct aggregate_shard *shard, struct connection *connection,
                         const struct connection_event *event)
@@ -178,19 +191,12 @@ static void feed_active(struct aggregate_shard *shard, struct connection *connec
     struct series_key key = key_of(connection, &names, SERIES_ACTIVE);
     key.method = (uint8_t)method_of(event->method);
     if (event->kind == CONNECTION_REQUEST_BEGAN) {
-        add_numbers(shard, &key, 1, 0);
-        names.in_flight++;
-        names_store(connection, &names);
-        return;
-    }
-    struct series *series = shard_find(shard, &key);
-    if (series != NULL && series->value[0] > 0) {
-        series_write_begin(series);
-        cell_set(&series->value[0], series->value[0] - 1);
-        series_write_end(series);
-    }
-    if (names.in_flight > 0) {
+        names.in_flight += add_numbers(shard, &key, 1, 0) ? 1 : 0;
+    } else if (names.in_flight > 0) {
+        end_active(shard, &key);
         names.in_flight--;
+    }
+    if (names.epoch != 0) {
         names_store(connection, &names);
     }
 }

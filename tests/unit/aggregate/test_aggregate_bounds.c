@@ -252,6 +252,30 @@ static void test_rejected_active_request(void **state)
     aggregate_shard_free(shard);
 }
 
+/* Nor does its end take away the request of another, for which there was room later. */
+static void test_rejected_active_request_is_not_ended(void **state)
+{
+    (void)state;
+    struct aggregate_options options = scene_options();
+    options.max_series = 1;
+    struct aggregate_shard *shard = shard_new(&options);
+    struct connection other = scene_connection(EXCHANGE_SERVER, "10.0.0.1:1", "10.0.0.3:80");
+    struct connection first = scene_connection(EXCHANGE_SERVER, "10.0.0.1:1", "10.0.0.2:80");
+    struct connection second = scene_connection(EXCHANGE_SERVER, "10.0.0.1:2", "10.0.0.2:80");
+    int64_t now_ns = SECOND;
+    aggregate_shard_tick(shard, now_ns);
+    scene_event(shard, &other, CONNECTION_REQUEST_BEGAN, 0);
+    scene_event(shard, &first, CONNECTION_REQUEST_BEGAN, 0);
+    scene_event(shard, &other, CONNECTION_REQUEST_ENDED, 0);
+    tick_for(shard, &now_ns, 61);
+    scene_event(shard, &second, CONNECTION_REQUEST_BEGAN, 0);
+    scene_event(shard, &first, CONNECTION_REQUEST_ENDED, 0);
+    scene_expect(shard, ACTIVE " 1");
+    scene_event(shard, &second, CONNECTION_REQUEST_ENDED, 0);
+    scene_expect(shard, ACTIVE " 0");
+    aggregate_shard_free(shard);
+}
+
 /* A clock that jumps does not take the series of a day with it. */
 static void test_clock_jumps(void **state)
 {
@@ -315,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_idle_routes_go),
         cmocka_unit_test(test_active_requests_stay),
         cmocka_unit_test(test_rejected_active_request),
+        cmocka_unit_test(test_rejected_active_request_is_not_ended),
         cmocka_unit_test(test_clock_jumps),
         cmocka_unit_test(test_no_room_for_names),
     };
