@@ -15,13 +15,14 @@ import clients  # noqa: E402
 import decoders  # noqa: E402
 import servers  # noqa: E402
 from checks import Checks  # noqa: E402
-from kinds import CLIENT_KINDS, REFUSED, SERVERS  # noqa: E402
+from kinds import CLIENT_KINDS, IN_VAIN, REFUSED, SERVERS  # noqa: E402
 from lab import Lab, LabError, run  # noqa: E402
 from witnesses import Cell, decode  # noqa: E402
 
 SERVER_COUNT = "http_server_request_duration_seconds_count"
 CLIENT_COUNT = "http_client_request_duration_seconds_count"
 LABELS = ("http_request_method", "http_route", "http_response_status_code")
+UNREAD = REFUSED | IN_VAIN
 UNASKED = "unsolicited"
 # Of the answers in a pipeline; up to three in two hundred were seen.
 LATE_SHARE = 0.05
@@ -107,7 +108,7 @@ def differing(request, exchange):
     about = request.about
     wanted = {"outcome": "complete", "interim": list(about.interim), "ambiguous": False,
               "route": f"/{about.segment}/{{id}}"}
-    if request.kind not in REFUSED:
+    if request.kind not in UNREAD:
         wanted["request_body_bytes"] = request.upload_bytes
     if request.answer_bytes is not None:
         wanted["response_body_bytes"] = request.answer_bytes
@@ -145,7 +146,7 @@ def check_tshark(checks, cell, decoded, exchanges):
     is read as if it were for the request before; an answer up to the close ends with the packet
     that closes, not with its last byte; and in a pipeline, answers that end in the same packet as
     one that began earlier are now and then found only with the next packet."""
-    refused = {request.target for request in cell.plan if request.kind in REFUSED}
+    refused = {request.target for request in cell.plan if request.kind in UNREAD}
     requests = collections.Counter((exchange["method"], exchange["target"])
                                    for exchange in exchanges
                                    if exchange.get("target", "") not in {"", *refused})
