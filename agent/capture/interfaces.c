@@ -128,20 +128,32 @@ struct interface_table *interfaces_table(struct interfaces *interfaces)
     return &interfaces->table;
 }
 
-static bool name_exists(struct interfaces *interfaces, const char *name)
+/* A name without a pattern in it is of an interface that must be there; globs may match later. The
+ * kernel also finds an interface by its alternative names, which are not what is matched. */
+static bool check_name(struct interfaces *interfaces, const char *name, char *error_out)
 {
     uint32_t index = if_nametoindex(name);
-    return index != 0 && interface_table_find(&interfaces->table, index) != NULL;
+    const struct interface *interface =
+        index == 0 ? NULL : interface_table_find(&interfaces->table, index);
+    if (interface == NULL) {
+        snprintf(error_out, LIVE_ERROR_SIZE, "interface %s does not exist", name);
+        return false;
+    }
+    if (strcmp(interface->link.name, name) != 0) {
+        snprintf(error_out, LIVE_ERROR_SIZE,
+                 "%s is an alternative name of the interface %s: name that", name,
+                 interface->link.name);
+        return false;
+    }
+    return true;
 }
 
-/* A name without a pattern in it is of an interface that must be there; globs may match later. */
 static bool check_names(struct interfaces *interfaces, const struct live_options *options,
                         char *error_out)
 {
     for (size_t i = 0; i < options->interface_count; i++) {
         const char *name = options->interfaces[i];
-        if (strpbrk(name, "*?[") == NULL && !name_exists(interfaces, name)) {
-            snprintf(error_out, LIVE_ERROR_SIZE, "interface %s does not exist", name);
+        if (strpbrk(name, "*?[") == NULL && !check_name(interfaces, name, error_out)) {
             return false;
         }
     }

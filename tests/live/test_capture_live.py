@@ -433,6 +433,9 @@ def check_errors(checks):
     with Lab("errors") as lab:
         checks.equal("no such interface", failure(lab, "--interface", "lo", "--interface", "eth9"),
                      (1, "interface eth9 does not exist\n"))
+        lab.node.ip("link", "property", "add", "dev", "lo", "altname", "other0")
+        checks.equal("alternative name of an interface", failure(lab, "--interface", "other0"),
+                     (1, "other0 is an alternative name of the interface lo: name that\n"))
         checks.equal("no permission",
                      failure(lab, prefix=("setpriv", "--bounding-set=-net_raw")),
                      (1, "cannot open the capture: needs CAP_NET_RAW (run as root or grant "
