@@ -16,6 +16,9 @@ static const char usage[] =
     "\n"
     "Every command has --help.\n";
 
+/* Room for "vethscope" and the longest name of a command. */
+#define COMMAND_NAME_SIZE 32
+
 struct command {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -27,12 +30,21 @@ static const struct command commands[] = {
     {"check-config", command_check_config},
 };
 
+/* The command's own messages, getopt's among them, begin with its whole name. */
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    char name[COMMAND_NAME_SIZE];
+    snprintf(name, sizeof(name), "vethscope %s", command->name);
+    argv[1] = name;
+    return command->run(argc - 1, argv + 1);
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(name, commands[i].name) == 0) {
-            return commands[i].run(argc - 1, argv + 1);
+            return run_command(&commands[i], argc, argv);
         }
     }
     if (strcmp(name, "--version") == 0) {

@@ -1,5 +1,6 @@
 #include "agent/capture/timeline.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct track {
@@ -17,6 +18,7 @@ struct timeline {
 struct timeline *timeline_open(char *const *paths, size_t count,
                                char error_out[static CAPTURE_FILE_ERROR_SIZE])
 {
+    snprintf(error_out, CAPTURE_FILE_ERROR_SIZE, "out of memory");
     struct timeline *timeline = calloc(1, sizeof(*timeline));
     if (timeline == NULL) {
         return NULL;

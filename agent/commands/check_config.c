@@ -24,7 +24,7 @@ static int check(const char *path)
     }
     config_free(config);
     if (printf("%s: ok\n", path) < 0 || fflush(stdout) != 0) {
-        perror("check-config: standard output");
+        perror("vethscope check-config: standard output");
         return EXIT_STATUS_FAILED;
     }
     return EXIT_STATUS_DONE;
@@ -33,19 +33,17 @@ static int check(const char *path)
 int command_check_config(int argc, char **argv)
 {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    optind = 1;
-    opterr = 0;
+    optind = 0; /* begins anew, also inside a word */
     int option = getopt_long(argc, argv, "h", options, NULL);
     if (option == 'h') {
         fputs(usage, stdout);
         return EXIT_STATUS_DONE;
     }
     if (option != -1) {
-        fprintf(stderr, "check-config: unknown option %s\n", argv[optind - 1]);
         return EXIT_STATUS_USAGE;
     }
     if (argc - optind != 1) {
-        fprintf(stderr, "check-config: expected one FILE, found %d\n", argc - optind);
+        fprintf(stderr, "%s: expected one FILE, found %d\n", argv[0], argc - optind);
         return EXIT_STATUS_USAGE;
     }
     return check(argv[optind]);

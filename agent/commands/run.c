@@ -5,6 +5,7 @@
 #include "agent/commands/own_addresses.h"
 #include "agent/commands/process_metrics.h"
 #include "agent/commands/worker.h"
+#include "agent/config/check.h"
 #include "agent/config/config.h"
 #include "agent/exchange/route.h"
 #include "agent/kube/directory.h"
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -75,6 +77,11 @@ static int take_option(struct run_options *options, int option, const char *valu
         options->config_path = value;
         return -1;
     case 'i':
+        if (check_interface(value) != NULL) {
+            fprintf(stderr, "vethscope run: --interface \"%s\" %s\n", value,
+                    check_interface(value));
+            return EXIT_STATUS_USAGE;
+        }
         options->interfaces[options->interface_count++] = value;
         return -1;
     case 'f':
@@ -174,7 +181,7 @@ static int load_config(struct agent *agent)
 }
 
 /* Before anything is opened, and in its own words: a wrong filter is no failure to capture. */
-static int check_filter(const struct agent *agent)
+static int try_filter(const struct agent *agent)
 {
     char error[LIVE_ERROR_SIZE];
     const char *expression = agent->options->filter;
@@ -201,6 +208,15 @@ static enum live_vantage vantage_of(enum config_vantage vantage)
     return LIVE_VANTAGE_AUTO;
 }
 
+/* The workers of one process share a group, and no other agent of the network namespace may: two in
+ * containers have the same process id. */
+static int new_fanout_group(void)
+{
+    uint16_t group = 0;
+    return getrandom(&group, sizeof(group), 0) == (ssize_t)sizeof(group) ? group
+                                                                         : getpid() & UINT16_MAX;
+}
+
 static struct live_options live_options_of(const struct agent *agent)
 {
     const struct config_capture *capture = &agent->config->capture;
@@ -213,8 +229,7 @@ static struct live_options live_options_of(const struct agent *agent)
         .filter = options->filter != NULL ? options->filter : capture->filter,
         .ring_bytes = capture->ring_bytes,
         .block_timeout_ms = capture->block_timeout_ms,
-        /* The workers of one process share a fanout group; the pid tells agents apart. */
-        .fanout_group = capture->workers > 1 ? getpid() & 0xffff : -1};
+        .fanout_group = capture->workers > 1 ? new_fanout_group() : -1};
 }
 
 /* Rings count in the limit although the kernel does not charge them. */
@@ -302,7 +317,7 @@ static int prepare(struct agent *agent)
 {
     int status = load_config(agent);
     if (status == EXIT_STATUS_DONE) {
-        status = check_filter(agent);
+        status = try_filter(agent);
     }
     if (status != EXIT_STATUS_DONE) {
         return status;

@@ -124,6 +124,8 @@ def check_usage(checks, good):
     refuse(checks, "no file", USAGE, "FILE|file", "read")
     refuse(checks, "no such output", USAGE, "xml", "read", "--output", "xml", good)
     refuse(checks, "no such option", USAGE, "--colour", "read", "--colour", good)
+    refuse(checks, "no such option, named after its command", USAGE, "^vethscope read: ", "read",
+           "--colour", good)
     refuse(checks, "no value", USAGE, "--output", "read", good, "--output")
     refuse(checks, "no port", USAGE, "99999", "read", "--server-port", "99999", good)
     refuse(checks, "no side", USAGE, "middle", "read", "--side", "middle", good)
@@ -205,6 +207,9 @@ def check_run(checks, lab):
            namespace=node)
     refuse(checks, "a capability missing", FAILED, "CAP_NET_RAW", "run", prefix=WITHOUT_RAW,
            namespace=node)
+    for name in ("", "two words", "a/b", "averyverylongname"):
+        refuse(checks, f"interface {name!r}", USAGE, "^vethscope run: --interface", "run",
+               "--interface", name, namespace=node)
     refuse(checks, "wrong filter", USAGE, "filter|syntax", "run", "--filter", "tcp prot",
            namespace=node)
     refuse(checks, "a filter for another link layer", USAGE, "vlan 5", "run", "--filter", "vlan 5",

@@ -11,11 +11,13 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from checks import Checks  # noqa: E402
-from lab import SUPPORT_DIR, Lab, run  # noqa: E402
+from lab import SUPPORT_DIR, Lab, binary, run, wait_until  # noqa: E402
 from nginx import Nginx  # noqa: E402
 
 ROUNDS = 8
 CONNECTIONS, REQUESTS = 10, 50
+AGENT_PORTS = (9991, 9992)
+LONE_REQUESTS = 40
 NGINX = """
     map $uri $route { default $uri; }
     server {
@@ -43,6 +45,25 @@ def check_workers_stop_together(checks, lab):
     checks.true("several workers stop together", took < 5, took)
 
 
+def check_two_agents(checks, lab, server, client):
+    """Agents in containers have the same process id; their workers must not share the packets."""
+    config = lab.directory / "workers.yaml"
+    config.write_text("capture: {workers: 2, ring_size: 4MiB}\n")
+    agents = [lab.process(f"agent-{port}",
+                          ["unshare", "--pid", "--fork", "--kill-child=SIGTERM", binary(), "run",
+                           "--config", config, "--listen", f"127.0.0.1:{port}"], lab.node)
+              for port in AGENT_PORTS]
+    for agent in agents:
+        wait_until(lambda agent=agent: "watching" in agent.stderr(), 20, agent.name)
+    for _ in range(LONE_REQUESTS):
+        client.get(server.address, 80, "/")
+    for agent in agents:
+        agent.discard()  # ends unshare, which passes SIGTERM on
+        wait_until(lambda agent=agent: "stopped" in agent.stderr(), 20, agent.name)
+        ended = re.search(r"exchanges=(\d+)", agent.stderr())
+        checks.equal(f"{agent.name} saw", ended.group(1), str(2 * LONE_REQUESTS))
+
+
 def main():
     with Checks() as checks, Lab("ends") as lab:
         web, client = lab.pod("web"), lab.pod("client")
@@ -59,6 +80,7 @@ def main():
                 checks.equal("seen from both sides, and dropped", ended.groups(),
                              (str(2 * CONNECTIONS * REQUESTS), "0"))
         check_workers_stop_together(checks, lab)
+        check_two_agents(checks, lab, web, client)
 
 
 if __name__ == "__main__":

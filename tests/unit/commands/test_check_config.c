@@ -116,7 +116,9 @@ static void test_usage(void **state)
     assert_int_equal(run(3, (const char *[]){"check-config", good, bad}), EXIT_STATUS_USAGE);
     assert_string_equal(written[1], "check-config: expected one FILE, found 2\n");
     assert_int_equal(run(2, (const char *[]){"check-config", "--strict"}), EXIT_STATUS_USAGE);
-    assert_string_equal(written[1], "check-config: unknown option --strict\n");
+    assert_string_equal(written[1], "check-config: unrecognized option '--strict'\n");
+    assert_int_equal(run(2, (const char *[]){"check-config", "-xy"}), EXIT_STATUS_USAGE);
+    assert_string_equal(written[1], "check-config: invalid option -- 'x'\n");
     assert_string_equal(written[0], "");
 }
 
