@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -26,41 +27,47 @@ static bool read_proc(const char *path, char text[static PROC_TEXT_MAX])
     return length > 0;
 }
 
+/* The number that follows `words` words; 0 when there are fewer. */
+static double number_behind(const char *text, unsigned words)
+{
+    for (; words > 0; words--) {
+        text += strspn(text, " ");
+        text += strcspn(text, " ");
+    }
+    return (double)strtoull(text, NULL, 10);
+}
+
 static void write_memory(const struct metric_sink *sink)
 {
     char text[PROC_TEXT_MAX];
-    unsigned long total = 0;
-    unsigned long resident = 0;
-    if (!read_proc("/proc/self/statm", text) || sscanf(text, "%lu %lu", &total, &resident) != 2) {
+    if (!read_proc("/proc/self/statm", text)) {
         return;
     }
     double page = (double)sysconf(_SC_PAGESIZE);
     metric_emit_gauge(sink, "process_resident_memory_bytes", "Resident memory size in bytes.",
-                      (double)resident * page);
+                      number_behind(text, 1) * page);
     metric_emit_gauge(sink, "process_virtual_memory_bytes", "Virtual memory size in bytes.",
-                      (double)total * page);
+                      number_behind(text, 0) * page);
 }
 
-/* Field 22 of /proc/self/stat counts from the boot, in clock ticks (proc(5)). */
+/* Field 22 of /proc/self/stat counts from the boot, in clock ticks (proc(5)); the name of the
+ * program, which is field 2, may hold anything. */
 static void write_start_time(const struct metric_sink *sink)
 {
     char text[PROC_TEXT_MAX];
-    unsigned long long start_ticks = 0;
     if (!read_proc("/proc/self/stat", text)) {
         return;
     }
     const char *after_name = strrchr(text, ')');
-    if (after_name == NULL ||
-        sscanf(after_name + 1,
-               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &start_ticks) != 1) {
+    if (after_name == NULL) {
         return;
     }
+    double start_ticks = number_behind(after_name + 1, 22 - 3);
     struct timespec real;
     struct timespec boot;
     clock_gettime(CLOCK_REALTIME, &real);
     clock_gettime(CLOCK_BOOTTIME, &boot);
-    double since_boot = (double)start_ticks / (double)sysconf(_SC_CLK_TCK);
+    double since_boot = start_ticks / (double)sysconf(_SC_CLK_TCK);
     double boot_time =
         (double)(real.tv_sec - boot.tv_sec) + (double)(real.tv_nsec - boot.tv_nsec) * 1e-9;
     metric_emit_gauge(sink, "process_start_time_seconds",
