@@ -60,18 +60,26 @@ static uint32_t client_name(struct aggregate_shard *shard, struct endpoint clien
                            (struct slice){text, address_format(&client.address, text)});
 }
 
+struct workload names_of_server(const struct directory *directory, const struct endpoint *server,
+                                char text[static ENDPOINT_TEXT_SIZE])
+{
+    struct workload workload = {.namespace = slice_of("")};
+    if (directory != NULL && directory_find(directory, server, &workload)) {
+        return workload;
+    }
+    if (directory != NULL && !directory_is_empty(directory)) {
+        workload.service = slice_of(EXTERNAL);
+    } else {
+        workload.service = (struct slice){text, endpoint_format(server, text)};
+    }
+    return workload;
+}
+
 static uint32_t server_name(struct aggregate_shard *shard, struct endpoint server)
 {
-    struct workload workload;
     char text[ENDPOINT_TEXT_SIZE];
-    if (find(shard, server, &workload)) {
-        return intern_workload(shard, workload.namespace, workload.service);
-    }
-    if (shares_external(shard)) {
-        return intern_workload(shard, slice_of(""), slice_of(EXTERNAL));
-    }
-    return intern_workload(shard, slice_of(""),
-                           (struct slice){text, endpoint_format(&server, text)});
+    struct workload workload = names_of_server(shard->directory, &server, text);
+    return intern_workload(shard, workload.namespace, workload.service);
 }
 
 /* The label server_address: the port has a label of its own. */

@@ -23,6 +23,11 @@ struct names {
     uint32_t recent[NAMES_RECENT]; /* records that its last exchange counted in */
 };
 
+/* Who was asked, as the label service_name says it, also where nobody knows the address. The slices
+ * point into the directory (NULL: an empty one) or into `text`. */
+struct workload names_of_server(const struct directory *directory, const struct endpoint *server,
+                                char text[static ENDPOINT_TEXT_SIZE]);
+
 /* The names of a connection, looked up when it has none or the directory changed; not while
  * requests are counted under the former ones. */
 struct names names_get(struct aggregate_shard *shard, struct connection *connection);

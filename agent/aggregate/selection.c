@@ -1,5 +1,7 @@
 #include "agent/aggregate/selection.h"
 
+#include "agent/aggregate/names.h"
+
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,10 +57,11 @@ static bool rule_fits(const struct selection_rule *rule, const struct workload *
 static bool is_excluded(const struct selection *selection, const struct connection *connection,
                         const struct exchange *exchange)
 {
-    struct workload server = {0};
-    if (selection->rule_count > 0 && selection->directory != NULL) {
-        directory_find(selection->directory, &connection->server, &server);
+    if (selection->rule_count == 0) {
+        return false;
     }
+    char text[ENDPOINT_TEXT_SIZE];
+    struct workload server = names_of_server(selection->directory, &connection->server, text);
     for (size_t i = 0; i < selection->rule_count; i++) {
         if (rule_fits(&selection->rules[i], &server, exchange)) {
             return selection->rules[i].exclude;

@@ -292,7 +292,7 @@ static const struct schema_key rule_keys[] = {
         .kind = SCHEMA_TEXT,
         .offset = offsetof(struct config_rule, namespace),
         .max_length = GLOB_MAX_LENGTH,
-        .help = "Glob over service_namespace. Absent: any.",
+        .help = "Glob over the service_namespace of who was asked. Absent: any.",
     },
     {
         .name = "service",
@@ -300,7 +300,7 @@ static const struct schema_key rule_keys[] = {
         .offset = offsetof(struct config_rule, service),
         .max_length = GLOB_MAX_LENGTH,
         .check = check_not_empty,
-        .help = "Glob over service_name. Absent: any.",
+        .help = "Glob over the service_name of who was asked. Absent: any.",
     },
     {
         .name = "route",
@@ -347,7 +347,8 @@ static const struct schema_key root_keys[] = {
         .section = &rule_section,
         .fallback = "[]",
         .help = "Which requests count: the first rule that fits decides; none fits: included. A "
-                "rule fits when all of its globs do.",
+                "rule fits when all of its globs do. Connections, active requests and what was "
+                "missed are counted without asking the rules.",
     },
     {.name = "memory", SECTION(memory, memory_section), .help = "How much memory is used."},
     {

@@ -110,6 +110,30 @@ static void first_rule_that_fits_decides(void **state)
     directory_free(directory);
 }
 
+/* Rules speak of services as the metrics do, so what is seen there can be left out. */
+static void unknown_servers_have_the_names_of_the_metrics(void **state)
+{
+    (void)state;
+    struct passed passed = {0};
+    struct exchange_sink next = {&passed, count_exchange, count_event};
+    struct directory_entry entry = {
+        .address = address("10.0.1.0"), .prefix_bits = 96 + 24, .namespace = "", .service = "a"};
+    struct directory *directories[] = {directory_new(&entry, 1), directory_new(NULL, 0), NULL};
+    static const char *const globs[] = {"external", "10.0.2.7:*", "10.0.2.7:80"};
+    struct exchange exchange = {.route = slice_of("/x")};
+    for (size_t i = 0; i < 3; i++) {
+        struct selection_rule rule = {.exclude = true, .service = globs[i]};
+        struct selection_options options = {
+            .rules = &rule, .rule_count = 1, .directory = directories[i]};
+        struct selection *selection = selection_new(&options, &next);
+        assert_non_null(selection);
+        assert_false(passes(selection, &passed, "10.0.2.7", 80, &exchange));
+        assert_true(passes(selection, &passed, "10.0.1.7", 80, &exchange));
+        selection_free(selection);
+        directory_free(directories[i]);
+    }
+}
+
 /* The user agent is the peer's: longer than the comparison looks, and without a terminator. */
 static void long_values_are_compared_by_their_beginning(void **state)
 {
@@ -134,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_traffic_is_left_out),
         cmocka_unit_test(first_rule_that_fits_decides),
+        cmocka_unit_test(unknown_servers_have_the_names_of_the_metrics),
         cmocka_unit_test(long_values_are_compared_by_their_beginning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
