@@ -3,6 +3,7 @@
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool address_of(const struct sockaddr *socket_address, struct address *address_out)
@@ -24,16 +25,27 @@ static bool address_of(const struct sockaddr *socket_address, struct address *ad
     return false;
 }
 
-size_t own_addresses_list(struct address *addresses_out, size_t limit)
+static size_t length_of(const struct ifaddrs *all)
+{
+    size_t length = 0;
+    for (; all != NULL; all = all->ifa_next) {
+        length++;
+    }
+    return length;
+}
+
+struct address *own_addresses_list(size_t *count_out)
 {
     struct ifaddrs *all = NULL;
-    size_t count = 0;
     if (getifaddrs(&all) != 0) {
-        return 0;
+        return NULL;
     }
-    for (const struct ifaddrs *at = all; at != NULL && count < limit; at = at->ifa_next) {
-        count += address_of(at->ifa_addr, &addresses_out[count]);
+    struct address *addresses = calloc(length_of(all) + 1, sizeof(*addresses));
+    size_t count = 0;
+    for (const struct ifaddrs *at = all; addresses != NULL && at != NULL; at = at->ifa_next) {
+        count += address_of(at->ifa_addr, &addresses[count]);
     }
     freeifaddrs(all);
-    return count;
+    *count_out = count;
+    return addresses;
 }

@@ -4,5 +4,6 @@
 
 #include <stddef.h>
 
-/* Writes the addresses of this network namespace, at most `limit`; returns how many. */
-size_t own_addresses_list(struct address *addresses_out, size_t limit);
+/* The addresses of this network namespace, of which a node has one or two for each pod link; the
+ * caller frees them. NULL: they cannot be had. */
+struct address *own_addresses_list(size_t *count_out);

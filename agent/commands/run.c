@@ -43,8 +43,6 @@ static const char usage[] =
 
 /* A worker with less than this holds too few connections to be of use. */
 #define MIN_WORKER_MEMORY (UINT64_C(8) << 20)
-/* Addresses of this machine that count as the agent's; a node has a handful. */
-#define OWN_ADDRESSES_MAX 256
 /* A packet that is this late while live, beyond its wait in the ring, is not coming. */
 #define LIVE_REORDER_NS INT64_C(200000000)
 
@@ -167,6 +165,12 @@ static const char *not_healthy(void *context)
 
 /* ---- preparation ---- */
 
+static int fail_memory(void)
+{
+    fputs("vethscope run: out of memory\n", stderr);
+    return EXIT_STATUS_FAILED;
+}
+
 static int load_config(struct agent *agent)
 {
     const struct run_options *options = agent->options;
@@ -252,29 +256,18 @@ static uint16_t own_port(const struct agent *agent)
     return config_listen_parse(listen_of(agent), &endpoint) == 0 ? endpoint.port : 0;
 }
 
-static int open_workers(struct agent *agent)
+static int open_workers(struct agent *agent, const struct pipeline_options *pipeline)
 {
-    const struct config *config = agent->config;
-    struct address addresses[OWN_ADDRESSES_MAX];
+    unsigned count = agent->config->capture.workers;
     char error[LIVE_ERROR_SIZE];
     struct live_options live = live_options_of(agent);
-    struct pipeline_options pipeline = {
-        .config = config,
-        .directory = agent->directory,
-        .routes = agent->routes,
-        .memory_bytes = worker_memory(config),
-        .reorder_ns = LIVE_REORDER_NS + live_latency_ns(config->capture.block_timeout_ms),
-        .own_port = own_port(agent),
-        .own_addresses = addresses,
-        .own_address_count = own_addresses_list(addresses, OWN_ADDRESSES_MAX)};
-    agent->workers = calloc(config->capture.workers, sizeof(struct worker *));
-    agent->pipelines = calloc(config->capture.workers, sizeof(struct pipeline *));
+    agent->workers = calloc(count, sizeof(struct worker *));
+    agent->pipelines = calloc(count, sizeof(struct pipeline *));
     if (agent->workers == NULL || agent->pipelines == NULL) {
-        fputs("vethscope run: out of memory\n", stderr);
-        return EXIT_STATUS_FAILED;
+        return fail_memory();
     }
-    for (; agent->worker_count < config->capture.workers; agent->worker_count++) {
-        struct worker *worker = worker_new(&live, &pipeline, error);
+    for (; agent->worker_count < count; agent->worker_count++) {
+        struct worker *worker = worker_new(&live, pipeline, error);
         if (worker == NULL) {
             fprintf(stderr, "vethscope run: %s\n", error);
             return EXIT_STATUS_FAILED;
@@ -283,6 +276,28 @@ static int open_workers(struct agent *agent)
         agent->pipelines[agent->worker_count] = worker_pipeline(worker);
     }
     return EXIT_STATUS_DONE;
+}
+
+static int make_workers(struct agent *agent)
+{
+    const struct config *config = agent->config;
+    size_t address_count = 0;
+    struct address *addresses = own_addresses_list(&address_count);
+    if (addresses == NULL) {
+        return fail_memory();
+    }
+    struct pipeline_options pipeline = {
+        .config = config,
+        .directory = agent->directory,
+        .routes = agent->routes,
+        .memory_bytes = worker_memory(config),
+        .reorder_ns = LIVE_REORDER_NS + live_latency_ns(config->capture.block_timeout_ms),
+        .own_port = own_port(agent),
+        .own_addresses = addresses,
+        .own_address_count = address_count};
+    int status = open_workers(agent, &pipeline);
+    free(addresses);
+    return status;
 }
 
 static int start_server(struct agent *agent)
@@ -326,10 +341,9 @@ static int prepare(struct agent *agent)
     agent->routes = route_patterns_new((const char *const *)agent->config->routes.patterns.items,
                                        agent->config->routes.patterns.count);
     if (agent->directory == NULL || agent->routes == NULL) {
-        fputs("vethscope run: out of memory\n", stderr);
-        return EXIT_STATUS_FAILED;
+        return fail_memory();
     }
-    return open_workers(agent);
+    return make_workers(agent);
 }
 
 /* ---- the agent's life ---- */
