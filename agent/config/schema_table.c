@@ -225,8 +225,9 @@ static const struct schema_key memory_keys[] = {
         .fallback = "128MiB",
         .minimum = "16MiB",
         .maximum = "1024GiB",
-        .help = "All memory of the agent, rings included; every table is sized from it at the "
-                "start. The rings may take half of it.",
+        .help = "Memory for the rings and for open connections and requests, whose tables are "
+                "sized from it at the start. The rings may take half of it. The series are bounded "
+                "by metrics.max_series.",
     },
 };
 static const struct schema_section memory_section = KEYS(memory_keys);
