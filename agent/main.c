@@ -39,6 +39,15 @@ static int run_command(const struct command *command, int argc, char **argv)
     return command->run(argc - 1, argv + 1);
 }
 
+static int print(const char *text)
+{
+    if (fputs(text, stdout) < 0 || fflush(stdout) != 0) {
+        perror("vethscope: standard output");
+        return EXIT_STATUS_FAILED;
+    }
+    return EXIT_STATUS_DONE;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -48,12 +57,10 @@ int main(int argc, char **argv)
         }
     }
     if (strcmp(name, "--version") == 0) {
-        puts("vethscope " VETHSCOPE_VERSION);
-        return EXIT_STATUS_DONE;
+        return print("vethscope " VETHSCOPE_VERSION "\n");
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        fputs(usage, stdout);
-        return EXIT_STATUS_DONE;
+        return print(usage);
     }
     if (argc > 1) {
         fprintf(stderr, "vethscope: no command \"%s\"; see vethscope --help\n", name);

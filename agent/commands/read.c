@@ -218,6 +218,18 @@ static int take_option(struct read_options *options, int option, const char *val
     }
 }
 
+static int check_paths(const struct read_options *options)
+{
+    size_t standard_inputs = 0;
+    for (size_t i = 0; i < options->path_count; i++) {
+        standard_inputs += strcmp(options->paths[i], "-") == 0;
+    }
+    if (standard_inputs > 1) {
+        return usage_error("standard input (-) can be read once only", NULL);
+    }
+    return options->path_count > 0 ? -1 : usage_error("name at least one capture file", NULL);
+}
+
 static int parse_options(struct read_options *options, int argc, char **argv)
 {
     static const struct option long_options[] = {{"output", required_argument, NULL, 'o'},
@@ -236,7 +248,7 @@ static int parse_options(struct read_options *options, int argc, char **argv)
     }
     options->paths = argv + optind;
     options->path_count = (size_t)(argc - optind);
-    return options->path_count > 0 ? -1 : usage_error("name at least one capture file", NULL);
+    return check_paths(options);
 }
 
 /* ---- preparation ---- */

@@ -110,18 +110,20 @@ def check_partial(checks, directory, whole):
 def check_full_disk(checks, good):
     """Output that cannot be written is no success."""
     with open("/dev/full", "wb") as full:
-        for output in ("table", "json", "prometheus"):
-            done = subprocess.run([binary(), "read", "--output", output, str(good)], stdout=full,
-                                  stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                                  timeout=SECONDS, check=False)
-            checks.equal(f"full disk, {output}", done.returncode, FAILED)
-            checks.true(f"full disk, {output}: says so", "No space" in done.stderr, done.stderr)
+        reads = [["read", "--output", output, str(good)] for output in
+                 ("table", "json", "prometheus", "events")]
+        for arguments in [*reads, ["--version"], ["--help"]]:
+            done = subprocess.run([binary(), *arguments], stdout=full, stdin=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
+            checks.equal(f"full disk, {arguments}", done.returncode, FAILED)
+            checks.true(f"full disk, {arguments}: says so", "No space" in done.stderr, done.stderr)
 
 
 def check_usage(checks, good):
     refuse(checks, "no such command", USAGE, "frobnicate", "frobnicate")
     refuse(checks, "no command", USAGE, "command|[Uu]sage")
     refuse(checks, "no file", USAGE, "FILE|file", "read")
+    refuse(checks, "standard input twice", USAGE, "standard input", "read", "-", good, "-")
     refuse(checks, "no such output", USAGE, "xml", "read", "--output", "xml", good)
     refuse(checks, "no such option", USAGE, "--colour", "read", "--colour", good)
     refuse(checks, "no such option, named after its command", USAGE, "^vethscope read: ", "read",
