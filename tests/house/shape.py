@@ -13,7 +13,7 @@ FUNCTION_MEDIAN = 15
 FUNCTION_95TH = 60
 SOURCE_LINES = 500
 HEADER_LINES = 120
-TOP_FOLDERS = {"agent", "http_parser", "exporters", "deploy", "helm", "tests", "docs", "scripts"}
+TOP_FOLDERS = {"agent", "http_parser", "exporters", "deploy", "helm", "tests", "docs"}
 # Of tools, and left out of the rules.
 TOOL_FOLDERS = {".git", ".ci", "build"}
 

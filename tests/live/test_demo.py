@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from checks import Checks  # noqa: E402
 from lab import METRICS_PORT, SOURCE_DIR, Lab, Process, command, run, wait_until  # noqa: E402
 
-DEMO = SOURCE_DIR / "scripts" / "demo" / "demo.py"
+DEMO = SOURCE_DIR / "deploy" / "demo" / "demo.py"
 SECONDS = 7
 SERVED = "http_server_request_duration_seconds_count"
 

@@ -54,15 +54,15 @@ build_fuzzers() {
     cmake --preset fuzz --log-level=WARNING >/dev/null
     names=$(ctest --test-dir build/fuzz -N -L '^fuzz$' | sed -n 's/^ *Test *#[0-9]*: //p')
     # shellcheck disable=SC2086
-    scripts/build.sh fuzz $names
+    .ci/build.sh fuzz $names
 }
 
-stage "lint" scripts/lint.sh
-stage "build with gcc" scripts/build.sh release
-stage "build with clang" scripts/build.sh release-clang
-stage "build with address and undefined sanitizers" scripts/build.sh asan
+stage "lint" .ci/lint.sh
+stage "build with gcc" .ci/build.sh release
+stage "build with clang" .ci/build.sh release-clang
+stage "build with address and undefined sanitizers" .ci/build.sh asan
 stage "tests under address and undefined sanitizers" with_sanitizers
-stage "build with thread sanitizer" scripts/build.sh tsan
+stage "build with thread sanitizer" .ci/build.sh tsan
 stage "unit tests under thread sanitizer" run_tests tsan -L '^unit$'
 stage "build the fuzzers" build_fuzzers
 stage "fuzz shortly" run_tests fuzz -L '^fuzz$'

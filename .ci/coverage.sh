@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/build.sh coverage
+.ci/build.sh coverage
 find build/coverage -name '*.gcda' -delete
 status=0
 ctest --test-dir build/coverage -L '^(unit|golden)$' -j "$(nproc)" --output-on-failure || status=$?

@@ -2,7 +2,7 @@
 # Installs what vethscope needs on Debian and Ubuntu. Elsewhere it looks whether everything is
 # there and, if not, prints the list. Does nothing, fast, when nothing is missing.
 #
-#   scripts/setup.sh build|demo|test|matrix   what to prepare for; each includes the one before it
+#   .ci/setup.sh build|demo|test|matrix   what to prepare for; each includes the one before it
 set -euo pipefail
 
 build_packages=(

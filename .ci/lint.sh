@@ -9,7 +9,7 @@ failed=()
 
 c_files() { find "${code[@]}" -name "$1" -type f | sort; }
 shell_files() {
-    find scripts tests -name '*.sh' -type f | sort
+    find .ci deploy tests -name '*.sh' -type f | sort
     echo .ci/run
 }
 
@@ -52,7 +52,7 @@ check_tidy() {
 check_shell() { shell_files | xargs shellcheck; }
 
 check_python() {
-    find scripts tests -name '*.py' -type f -print0 | xargs -0 python3 -c '
+    find .ci deploy tests -name '*.py' -type f -print0 | xargs -0 python3 -c '
 import sys
 for name in sys.argv[1:]:
     with open(name, encoding="utf-8") as file:
