@@ -58,8 +58,8 @@ int live_control_fd(const struct live *live);
  * Returns 0, or -errno when the ring can no longer be read. */
 int live_dispatch(struct live *live);
 
-/* The time that the packets delivered have reached, since the epoch: the wall clock when the ring was
- * read empty, else the last packet's. A packet captured before it may still be in the ring for
+/* The time that the packets delivered have reached, since the epoch: the wall clock when the ring
+ * was read empty, else the last packet's. A packet captured before it may still be in the ring for
  * live_latency_ns. The dispatching thread. */
 int64_t live_reached_ns(const struct live *live);
 
