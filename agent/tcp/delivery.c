@@ -5,6 +5,13 @@ bool delivery_is_known(const struct stream *peer, uint64_t ack)
     return ack == 0 || (peer->synced && stream_clip(peer, ack) <= peer->next);
 }
 
+/* Whether the FIN's sender had received an end that is yet to be delivered, and not the other way
+ * round as well, as happens when FINs are sent again. */
+static bool follows_end(const struct stream *stream, const struct stream *peer)
+{
+    return stream->end_ack > peer->end && !peer->ended && peer->end_ack <= stream->end;
+}
+
 static void finish_side(struct reassembly *reassembly, struct flow *flow, unsigned side)
 {
     struct stream *stream = &flow->streams[side];
@@ -12,8 +19,9 @@ static void finish_side(struct reassembly *reassembly, struct flow *flow, unsign
     if (!stream->synced || stream->ended || stream->next < stream->end) {
         return;
     }
-    /* One more may be the other side's FIN, which nobody has to wait for. */
-    if (flow->unread || !peer->synced || stream_clip(peer, stream->end_ack) <= peer->next + 1) {
+    /* One more may be the other side's FIN, which may never be captured. */
+    bool known = stream_clip(peer, stream->end_ack) <= peer->next + 1;
+    if (flow->unread || !peer->synced || (known && !follows_end(stream, peer))) {
         stream->ended = true;
         reassembly->handler.finished(reassembly->handler.context, flow, side, reassembly->now.ns);
     }
@@ -23,6 +31,7 @@ void delivery_finish(struct reassembly *reassembly, struct flow *flow)
 {
     finish_side(reassembly, flow, 0);
     finish_side(reassembly, flow, 1);
+    finish_side(reassembly, flow, 0); /* it may have followed the other */
 }
 
 void delivery_count_unread(struct flow *flow, unsigned side, uint64_t end)

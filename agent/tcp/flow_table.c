@@ -14,6 +14,8 @@
 
 /* One in four flows may be without payload: enough for handshakes, too few to starve the others. */
 #define EMPTY_SHARE 4
+/* Twice as many slots are counted with 32 bits, and indices with one to spare. */
+#define LIMIT_MAX (UINT32_C(1) << 30)
 /* How many of the oldest are compared to find the one that was idle longest. */
 #define VICTIM_CANDIDATES 8
 
@@ -25,6 +27,9 @@ static size_t slots_size(const struct flow_table *table)
 int flow_table_init(struct flow_table *table, uint32_t limit, size_t user_size)
 {
     *table = (struct flow_table){0};
+    if (limit > LIMIT_MAX) {
+        return -EINVAL;
+    }
     uint32_t slot_count = 16;
     while (slot_count < limit * 2) {
         slot_count *= 2;

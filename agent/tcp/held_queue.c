@@ -134,8 +134,9 @@ static void link_at(struct held_queue *queue, struct place *place, struct held *
 
 /* ---- filling ---- */
 
-/* The piece begins inside the node: cuts off what both have. */
-static void compare(const struct held *held, struct piece *piece, struct held_overlap *overlap)
+/* The piece begins inside the node: cuts off what both have. Of two copies of the node's end the
+ * one that acknowledges less was sent first, and all before it no later. */
+static void compare(struct held *held, struct piece *piece, struct held_overlap *overlap)
 {
     uint64_t skip = piece->offset - held->offset;
     uint64_t common = held->length - skip;
@@ -144,6 +145,9 @@ static void compare(const struct held *held, struct piece *piece, struct held_ov
     uint32_t comparable = there < piece->captured ? there : piece->captured;
     for (uint32_t i = 0; i < comparable; i++) {
         overlap->conflicting += held->bytes[skip + i] != piece->bytes[i];
+    }
+    if (repeated == common && piece->ack < held->ack) {
+        held->ack = piece->ack;
     }
     overlap->repeated += repeated;
     piece_drop_front(piece, repeated);
@@ -173,6 +177,31 @@ static struct held *take_node(struct held_store *store, struct piece *piece, uin
     return held;
 }
 
+/* Ends the node at `end`, inside it; what is behind gets a node of its own, if there is one. */
+static void split_at(struct held_store *store, struct held_queue *queue, struct place *place,
+                     struct held *held, uint64_t end)
+{
+    struct held *rest = held_queue_has_room(store, queue) ? slab_take(&store->nodes) : NULL;
+    if (rest == NULL) {
+        return;
+    }
+    uint32_t kept = (uint32_t)(end - held->offset);
+    uint32_t kept_captured = held->captured < kept ? held->captured : kept;
+    rest->offset = end;
+    rest->ack = held->ack;
+    rest->time_ns = held->time_ns;
+    rest->arrival = held->arrival;
+    rest->length = held->length - kept;
+    rest->captured = held->captured - kept_captured;
+    rest->levels = pick_levels(store);
+    memcpy(rest->bytes, held->bytes + kept_captured, rest->captured);
+    held->length = kept;
+    held->captured = kept_captured;
+    struct place behind = *place;
+    step_behind(&behind, held);
+    link_at(queue, &behind, rest);
+}
+
 bool held_queue_insert(struct held_store *store, struct held_queue *queue, struct piece *piece,
                        struct moment now, struct held_overlap *overlap_out)
 {
@@ -181,6 +210,10 @@ bool held_queue_insert(struct held_store *store, struct held_queue *queue, struc
     while (piece->length > 0) {
         struct held *after = *link_behind(queue, place.before[0], 0);
         if (after != NULL && after->offset <= piece->offset) {
+            uint64_t end = piece->offset + piece->length;
+            if (piece->ack < after->ack && end < held_end(after)) {
+                split_at(store, queue, &place, after, end);
+            }
             compare(after, piece, overlap_out);
             step_behind(&place, after);
             continue;

@@ -19,7 +19,17 @@ static bool can_start(const struct flow *flow, unsigned side)
            (waiting_head(flow, side) != NULL || flow->waiting->sides[side].evidence.lowest != 0);
 }
 
-/* A stream whose beginning was not seen starts at what there is. */
+/* A stream whose beginning was not seen starts at what there is of it. */
+static void start_stream(struct flow *flow, unsigned side)
+{
+    const struct held *head = waiting_head(flow, side);
+    uint64_t acked = flow->waiting->sides[side].evidence.lowest;
+    bool lower = head != NULL && (acked == 0 || head->offset < acked);
+    stream_sync(&flow->streams[side],
+                stream_clip(&flow->streams[side], lower ? head->offset : acked));
+}
+
+/* When its time has come: even a SYN-ACK may be captured late. */
 static bool force_start(struct reassembly *reassembly, struct flow *flow, bool all)
 {
     bool due = false;
@@ -27,16 +37,14 @@ static bool force_start(struct reassembly *reassembly, struct flow *flow, bool a
         const struct held *head = waiting_head(flow, side);
         due = due || (head != NULL && (all || is_overdue(reassembly, head)));
     }
-    if (!due || (!can_start(flow, 0) && !can_start(flow, 1))) {
-        return false;
-    }
-    for (unsigned side = 0; side < FLOW_SIDES; side++) {
+    bool moved = false;
+    for (unsigned side = 0; due && side < FLOW_SIDES; side++) {
         if (can_start(flow, side)) {
-            uint64_t lowest = flow->waiting->sides[side].evidence.lowest;
-            reassembly_start(flow, side, lowest != 0 ? lowest : waiting_head(flow, side)->offset);
+            start_stream(flow, side);
+            moved = true;
         }
     }
-    return true;
+    return moved;
 }
 
 bool loss_is_only_fin(const struct flow *flow, unsigned side, uint64_t acked)
@@ -46,7 +54,7 @@ bool loss_is_only_fin(const struct flow *flow, unsigned side, uint64_t acked)
     return nothing_behind && acked == stream->next + 1 && stream->end == STREAM_NO_END;
 }
 
-/* A hole that the receiver acknowledged is one the capture has. */
+/* A hole that the receiver acknowledged, or before a FIN at the end of all, is the capture's. */
 static bool force_acknowledged(struct reassembly *reassembly, struct flow *flow, unsigned side,
                                bool all)
 {
@@ -55,12 +63,15 @@ static bool force_acknowledged(struct reassembly *reassembly, struct flow *flow,
     struct evidence *evidence = &flow->waiting->sides[side].evidence;
     uint64_t overdue =
         evidence_overdue(evidence, stream->next, &reassembly->patience, reassembly->now);
-    uint64_t target = stream_clip(stream, all ? evidence->acked : overdue);
+    uint64_t target = all ? waiting_sent(flow, side) : stream_clip(stream, overdue);
     if (!stream->synced || target <= stream->next ||
         (head != NULL && head->offset <= stream->next)) {
         return false;
     }
     if (loss_is_only_fin(flow, side, target)) {
+        if (evidence->acked > target) {
+            return false; /* more was acknowledged since: no FIN, but what it is can wait */
+        }
         evidence_forget(evidence, stream->next);
         return true;
     }

@@ -31,7 +31,7 @@ static bool is_other_syn(const struct flow *flow, unsigned side, const struct se
     const struct stream *peer = &flow->streams[1 - side];
     uint64_t start = stream_offset_of(own, segment);
     if (!own->synced) {
-        return !stream_is_near(own, start);
+        return !stream_is_near(own, start) || start > own->end;
     }
     bool second_answer = (segment->flags & TCP_ACK) != 0 && peer->syn_seen &&
                          stream_offset(peer, segment->acknowledgment) == peer->start;

@@ -63,11 +63,15 @@ static bool deliver_one(struct reassembly *reassembly, struct flow *flow)
     return true;
 }
 
+/* For a start, or for what was sent behind it. */
 static bool side_waits(const struct flow *flow, unsigned side)
 {
     const struct stream *stream = &flow->streams[side];
-    uint64_t sent = stream_clip(stream, flow->waiting->sides[side].evidence.acked);
-    return waiting_head(flow, side) != NULL || (stream->synced && sent > stream->next);
+    if (waiting_head(flow, side) != NULL) {
+        return true;
+    }
+    return stream->synced ? waiting_sent(flow, side) > stream->next
+                          : flow->waiting->sides[side].evidence.lowest != 0;
 }
 
 static void drop_held(struct reassembly *reassembly, struct flow *flow)
@@ -97,7 +101,7 @@ static void leave_unread(struct reassembly *reassembly, struct flow *flow)
             stream_sync(&flow->streams[side], queue->first[0]->offset);
             delivery_count_unread(flow, side, held_end(queue->last[0]));
         }
-        delivery_count_unread(flow, side, flow->waiting->sides[side].evidence.acked);
+        delivery_count_unread(flow, side, waiting_sent(flow, side));
     }
     drop_held(reassembly, flow);
     waiting_room_leave(&reassembly->waiting, flow);
@@ -122,13 +126,6 @@ static void advance(struct reassembly *reassembly, struct flow *flow)
 }
 
 /* ---- giving up ---- */
-
-void reassembly_start(struct flow *flow, unsigned side, uint64_t offset)
-{
-    const struct held *head = flow->waiting != NULL ? waiting_head(flow, side) : NULL;
-    bool lower = head != NULL && head->offset < offset;
-    stream_sync(&flow->streams[side], lower ? head->offset : offset);
-}
 
 static void give_up(struct reassembly *reassembly, struct flow *flow, bool all)
 {

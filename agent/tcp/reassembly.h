@@ -35,9 +35,6 @@ void reassembly_receive(struct reassembly *reassembly, struct flow *flow, unsign
 void reassembly_expect(struct reassembly *reassembly, struct flow *flow, unsigned side,
                        uint64_t offset);
 
-/* The stream began no later than at `offset`: it begins there, or at what of it is held. */
-void reassembly_start(struct flow *flow, unsigned side, uint64_t offset);
-
 /* Gives up what was waited for too long, by packets or, with `by_time`, by time as well. */
 void reassembly_check(struct reassembly *reassembly, bool by_time);
 

@@ -93,7 +93,7 @@ static int64_t known_time(int64_t time_ns)
 static void sync_at(struct stream *stream, uint32_t sequence)
 {
     stream_learn_origin(stream, sequence);
-    stream_sync(stream, stream_offset(stream, sequence));
+    stream_sync(stream, stream_clip(stream, stream_offset(stream, sequence)));
 }
 
 /* The stream begins behind its SYN, even if the answer was captured first and covers more. */
@@ -126,8 +126,7 @@ static void receive_syn(struct tcp *tcp, struct flow *flow, unsigned side,
     }
 }
 
-/* The client's first segment after the SYN-ACK completes the handshake; without a captured SYN-ACK
- * its acknowledgment still tells where the other stream begins. */
+/* The client's first segment after the SYN-ACK completes the handshake. */
 static void receive_ack(struct tcp *tcp, struct flow *flow, unsigned side,
                         const struct segment *segment)
 {
@@ -139,9 +138,6 @@ static void receive_ack(struct tcp *tcp, struct flow *flow, unsigned side,
         return;
     }
     uint64_t offset = stream_offset_of(own, segment);
-    if (own->syn_seen && !peer->synced && offset == own->start) {
-        reassembly_start(flow, 1 - side, stream_offset(peer, segment->acknowledgment));
-    }
     bool first = offset == own->start || (offset == own->next && peer->next == peer->start);
     if (first && !flow->established && flow->syn_ack_ns != 0 && side == flow->syn_side) {
         flow->established = true;
@@ -154,7 +150,8 @@ static void receive_ack(struct tcp *tcp, struct flow *flow, unsigned side,
 static struct flow *open_flow(struct tcp *tcp, const struct flow_key *key,
                               const struct segment *segment)
 {
-    bool worth = segment->payload_length > 0 || (segment->flags & TCP_SYN) != 0;
+    /* A FIN counts, too: all of a short connection may be captured in any order. */
+    bool worth = segment->payload_length > 0 || (segment->flags & (TCP_SYN | TCP_FIN)) != 0;
     if (!worth || (segment->flags & TCP_RST) != 0) {
         return NULL;
     }
@@ -217,17 +214,18 @@ static void settled(void *context, struct flow *flow)
 }
 
 /* Returns false for a FIN inside what was delivered. */
-static bool receive_fin(struct stream *own, const struct piece *piece)
+static bool receive_fin(struct stream *own, const struct piece *piece, uint64_t ack)
 {
     uint64_t end = piece->offset + piece->length;
     if (own->end != STREAM_NO_END) {
         return true;
     }
-    if (own->synced && end < own->next) {
+    /* A gap whose end was only acknowledged may have taken the FIN for its last byte. */
+    if (own->synced && end + 1 < own->next) {
         return false;
     }
-    own->end = end;
-    own->end_ack = piece->ack;
+    own->end = own->synced && end < own->next ? own->next : end;
+    own->end_ack = ack;
     return true;
 }
 
@@ -242,12 +240,13 @@ static void receive_payload(struct tcp *tcp, struct flow *flow, unsigned side,
                           .length = segment->payload_length,
                           .offset = stream_offset_of(own, segment),
                           .time_ns = segment->time_ns};
+    uint64_t ack = 0;
     if ((segment->flags & TCP_ACK) != 0) {
-        uint64_t ack = stream_offset(peer, segment->acknowledgment);
+        ack = stream_offset(peer, segment->acknowledgment);
         peer->acked = peer->acked < ack ? ack : peer->acked;
         piece.ack = stream_clip(peer, ack); /* the FIN counts one */
     }
-    bool fits = (segment->flags & TCP_FIN) == 0 || receive_fin(own, &piece);
+    bool fits = (segment->flags & TCP_FIN) == 0 || receive_fin(own, &piece, ack);
     fits = fits && (piece.length == 0 || piece.offset + piece.length <= own->end);
     tcp->out_of_window += !fits;
     if (piece.length > 0) {

@@ -54,6 +54,14 @@ void waiting_room_leave(struct waiting_room *room, struct flow *flow);
 void waiting_room_list(struct waiting_room *room, struct waiting *waiting, bool asleep,
                        struct moment now);
 
+/* Up to where a side of a flow that waits is known to have sent: a FIN says it all. */
+static inline uint64_t waiting_sent(const struct flow *flow, unsigned side)
+{
+    const struct stream *stream = &flow->streams[side];
+    bool finished = stream->end != STREAM_NO_END;
+    return finished ? stream->end : flow->waiting->sides[side].evidence.acked;
+}
+
 /* The first held segment of a side of a flow that waits, or NULL. */
 static inline struct held *waiting_head(const struct flow *flow, unsigned side)
 {

@@ -218,23 +218,18 @@ static void test_syn_lost(void **state)
     assert_trace(&net, "established C:GET S:200");
 }
 
+/* Where the server's bytes begin is not certain: its first segment may be captured late. */
 static void test_syn_ack_lost(void **state)
 {
     (void)state;
     syn();
     acknowledge(&talk, CLIENT, 1, 1);
     say(&talk, CLIENT, 1, 1, "GET");
+    say(&talk, SERVER, 4, 4, "OK");
     say(&talk, SERVER, 1, 4, "200");
-    assert_trace(&net, "C:GET S:200");
-}
-
-static void test_syn_ack_and_ack_lost(void **state)
-{
-    (void)state;
-    syn();
-    say(&talk, CLIENT, 1, 1, "GET");
-    say(&talk, SERVER, 1, 4, "200");
-    assert_trace(&net, "C:GET S:200");
+    assert_trace(&net, "");
+    net_pass(&net, PATIENCE + 4);
+    assert_trace(&net, "C:GET S:200 S:OK");
 }
 
 /* The client's first acknowledgment covers more than the handshake. */
@@ -245,9 +240,9 @@ static void test_syn_ack_lost_and_the_server_speaks_first(void **state)
     say(&talk, SERVER, 1, 1, "220");
     say(&talk, SERVER, 4, 1, "mail");
     acknowledge(&talk, CLIENT, 1, 8);
-    assert_trace(&net, "S:220 S:mail");
     say(&talk, CLIENT, 1, 8, "HELO");
-    assert_trace(&net, "C:HELO");
+    net_pass(&net, PATIENCE + 4);
+    assert_trace(&net, "S:220 S:mail C:HELO");
 }
 
 static void test_syn_alone_and_its_answer_lost(void **state)
@@ -353,13 +348,41 @@ static void test_what_opens_no_flow(void **state)
 {
     (void)state;
     acknowledge(&talk, CLIENT, 1, 1);
-    finish(&talk, CLIENT, 1, 1);
     reset(&talk, SERVER, 1);
     talk_flags(&talk, SERVER, 1, 0, TCP_RST, "go away");
     talk_flags(&talk, SERVER, 1, 0, TCP_RST | TCP_SYN, "");
     assert_int_equal(open_flows(), 0);
     say(&talk, CLIENT, 1, 1, "x");
     assert_int_equal(open_flows(), 1);
+}
+
+/* All of a short connection turned round, as a capture over several queues may. */
+static void test_captured_from_its_end(void **state)
+{
+    (void)state;
+    finish(&talk, SERVER, 4, 5);
+    finish(&talk, CLIENT, 4, 4);
+    say(&talk, SERVER, 1, 4, "200");
+    say(&talk, CLIENT, 1, 1, "GET");
+    syn_ack();
+    syn();
+    assert_trace(&net, "answered C:GET S:200 C. S. [fin]");
+}
+
+/* The FIN of a connection that was forgotten, and the next one on its ports. */
+static void test_old_fin_before_a_syn(void **state)
+{
+    (void)state;
+    struct talk old = talk;
+    old.sequence[CLIENT] -= 1000000;
+    old.sequence[SERVER] -= 1000000;
+    finish(&old, CLIENT, 4, 4);
+    syn();
+    assert_trace(&net, "[reused]");
+    syn_ack();
+    say(&talk, CLIENT, 1, 1, "GET");
+    say(&talk, SERVER, 1, 4, "200");
+    assert_trace(&net, "answered established C:GET S:200");
 }
 
 /* One packet passes two veths: two observations, never a retransmission. */
@@ -397,7 +420,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_never_answered, begin, end),
         cmocka_unit_test_setup_teardown(test_syn_lost, begin, end),
         cmocka_unit_test_setup_teardown(test_syn_ack_lost, begin, end),
-        cmocka_unit_test_setup_teardown(test_syn_ack_and_ack_lost, begin, end),
         cmocka_unit_test_setup_teardown(test_syn_ack_lost_and_the_server_speaks_first, begin, end),
         cmocka_unit_test_setup_teardown(test_syn_alone_and_its_answer_lost, begin, end),
         cmocka_unit_test_setup_teardown(test_midstream_in_order, begin, end),
@@ -409,6 +431,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bytes_before_the_start_are_no_retransmission, begin,
                                         end),
         cmocka_unit_test_setup_teardown(test_what_opens_no_flow, begin, end),
+        cmocka_unit_test_setup_teardown(test_captured_from_its_end, begin, end),
+        cmocka_unit_test_setup_teardown(test_old_fin_before_a_syn, begin, end),
         cmocka_unit_test_setup_teardown(test_interfaces_are_apart, begin, end),
     };
     int failed = cmocka_run_group_tests_name("client first", tests, NULL, NULL);

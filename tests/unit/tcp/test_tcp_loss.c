@@ -204,6 +204,17 @@ static void test_hole_at_the_end_of_the_capture(void **state)
     assert_trace(&net, "C-3 C:def C-3 C:jkl [capture]");
 }
 
+/* The FIN says how much there was. */
+static void test_hole_before_a_fin(void **state)
+{
+    (void)state;
+    finish(&talk, CLIENT, 4, 1);
+    net_pass(&net, 10 * PATIENCE);
+    assert_trace(&net, "");
+    tcp_finish(net.tcp);
+    assert_trace(&net, "C-3 C. [capture]");
+}
+
 /* ---- one direction only ---- */
 
 static void test_only_the_client(void **state)
@@ -216,9 +227,8 @@ static void test_only_the_client(void **state)
     say(&other, CLIENT, 1, 1, "one");
     acknowledge(&other, CLIENT, 4, 101);
     say(&other, CLIENT, 4, 101, "two");
-    assert_trace(&net, "C:one");
     net_pass(&net, PATIENCE + 4);
-    assert_trace(&net, "S-100 C:two");
+    assert_trace(&net, "C:one S-100 C:two");
 }
 
 static void test_only_the_server(void **state)
@@ -309,6 +319,17 @@ static void test_fin_captured_after_the_answer(void **state)
     assert_trace(&net, "C.");
 }
 
+/* A gap of more than a byte may hide the FIN as well; when it comes, the stream ends. */
+static void test_fin_captured_after_its_gap(void **state)
+{
+    (void)state;
+    acknowledge(&talk, SERVER, 1, 5);
+    net_pass(&net, PATIENCE + 4);
+    assert_trace(&net, "C-4");
+    talk_flags(&talk, CLIENT, 1, 1, TCP_FIN, "abc");
+    assert_trace(&net, "C. C+3");
+}
+
 /* ---- what cannot be ---- */
 
 static void test_acknowledgment_of_what_cannot_have_been_sent(void **state)
@@ -383,6 +404,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hole_that_nobody_acknowledged, begin, end),
         cmocka_unit_test_setup_teardown(test_hole_acknowledged_late, begin, end),
         cmocka_unit_test_setup_teardown(test_hole_at_the_end_of_the_capture, begin, end),
+        cmocka_unit_test_setup_teardown(test_hole_before_a_fin, begin, end),
         cmocka_unit_test_setup_teardown(test_only_the_client, begin, end),
         cmocka_unit_test_setup_teardown(test_only_the_server, begin, end),
         cmocka_unit_test_setup_teardown(test_hole_in_the_only_direction, begin, end),
@@ -391,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answer_after_a_fin_captured_late, begin, end),
         cmocka_unit_test_setup_teardown(test_one_lost_byte, begin, end),
         cmocka_unit_test_setup_teardown(test_fin_captured_after_the_answer, begin, end),
+        cmocka_unit_test_setup_teardown(test_fin_captured_after_its_gap, begin, end),
         cmocka_unit_test_setup_teardown(test_acknowledgment_of_what_cannot_have_been_sent, begin,
                                         end),
         cmocka_unit_test_setup_teardown(test_segments_that_acknowledge_each_other, begin, end),
