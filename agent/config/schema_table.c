@@ -55,7 +55,7 @@ static const struct schema_key capture_keys[] = {
         .kind = SCHEMA_BYTES,
         .offset = offsetof(struct config_capture, ring_bytes),
         .fallback = "32MiB",
-        .minimum = "1MiB",
+        .minimum = "2MiB",
         .maximum = "1GiB",
         .help = "Kernel ring of one worker. 32MiB hold about 250 ms at 1 Gbit/s while the worker "
                 "waits for a CPU.",

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,13 +25,23 @@
 #define CONNECTION_TIMEOUT_S 10
 /* Request head and bookkeeping of one connection. */
 #define CONNECTION_MEMORY (16 * 1024)
+/* Expositions that are being made or sent; each may take megabytes for as long as its reader does.
+ */
+#define SCRAPE_LIMIT 4
 /* Rendering needs a few KiB; the library's default would be the system's 8 MiB. */
 #define CONNECTION_STACK (512 * 1024)
 
 struct prometheus_server {
     struct prometheus_server_options options;
     struct MHD_Daemon *daemon;
+    atomic_uint scrapes;
     uint16_t port;
+};
+
+/* An exposition on its way to a scraper. */
+struct scrape {
+    struct prometheus_server *server;
+    struct byte_writer out;
 };
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status,
@@ -55,26 +66,60 @@ static enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned st
     return reply(connection, status, response, "text/plain; charset=utf-8");
 }
 
-static enum MHD_Result reply_metrics(const struct prometheus_server *server,
-                                     struct MHD_Connection *connection)
+static struct scrape *scrape_begin(struct prometheus_server *server)
 {
-    struct byte_writer out;
+    if (atomic_fetch_add(&server->scrapes, 1) >= SCRAPE_LIMIT) {
+        atomic_fetch_sub(&server->scrapes, 1);
+        return NULL;
+    }
+    struct scrape *scrape = calloc(1, sizeof(*scrape));
+    if (scrape == NULL) {
+        atomic_fetch_sub(&server->scrapes, 1);
+        return NULL;
+    }
+    scrape->server = server;
+    byte_writer_init(&scrape->out);
+    return scrape;
+}
+
+/* The library calls this when the response is sent or given up. */
+static void scrape_end(void *context)
+{
+    struct scrape *scrape = context;
+    atomic_fetch_sub(&scrape->server->scrapes, 1);
+    byte_writer_fini(&scrape->out);
+    free(scrape);
+}
+
+/* Returns 0 or -errno. */
+static int render_text(const struct prometheus_server *server, struct byte_writer *out)
+{
     struct prometheus_text text;
-    byte_writer_init(&out);
-    prometheus_text_init(&text, &out);
+    prometheus_text_init(&text, out);
     struct metric_sink sink = prometheus_text_sink(&text);
     int result = server->options.render(server->options.context, &sink);
     int whole = prometheus_text_fini(&text);
-    if (result != 0 || whole != 0) {
-        byte_writer_fini(&out);
-        return reply_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
-                          strerror(result != 0 ? -result : -whole));
+    return result != 0 ? result : whole;
+}
+
+static enum MHD_Result reply_metrics(struct prometheus_server *server,
+                                     struct MHD_Connection *connection)
+{
+    struct scrape *scrape = scrape_begin(server);
+    if (scrape == NULL) {
+        return reply_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "too many scrapes at once");
     }
-    /* The response frees the buffer; an empty set has none. */
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        out.length, out.data, out.data == NULL ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+    int result = render_text(server, &scrape->out);
+    if (result != 0) {
+        scrape_end(scrape);
+        return reply_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, strerror(-result));
+    }
+    static char nothing[1];
+    char *body = scrape->out.data == NULL ? nothing : scrape->out.data;
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+        scrape->out.length, body, scrape_end, scrape);
     if (response == NULL) {
-        byte_writer_fini(&out);
+        scrape_end(scrape);
     }
     return reply(connection, MHD_HTTP_OK, response, PROMETHEUS_TEXT_CONTENT_TYPE);
 }
@@ -98,8 +143,8 @@ static enum MHD_Result reply_not_allowed(struct MHD_Connection *connection)
     return reply(connection, MHD_HTTP_METHOD_NOT_ALLOWED, response, "text/plain; charset=utf-8");
 }
 
-static enum MHD_Result dispatch(const struct prometheus_server *server,
-                                struct MHD_Connection *connection, const char *path)
+static enum MHD_Result dispatch(struct prometheus_server *server, struct MHD_Connection *connection,
+                                const char *path)
 {
     const struct prometheus_server_options *options = &server->options;
     if (strcmp(path, "/metrics") == 0) {

@@ -18,12 +18,17 @@
 #include <cmocka.h>
 
 #define ANSWER_SIZE 65536
+/* How many expositions the server has under way at most. */
+#define SCRAPES 4
+/* With it an exposition is larger than what two sockets can buffer. */
+#define LARGE_REPEATED 250000
 
 /* What the callbacks do; `gate` lets a test hold a scrape. */
 struct agent {
     const char *not_ready;
     const char *not_healthy;
     int render_result;
+    unsigned repeated; /* how often the family is written */
     bool held;
     pthread_barrier_t entered;
     pthread_barrier_t released;
@@ -36,7 +41,9 @@ static int render(void *context, const struct metric_sink *sink)
         pthread_barrier_wait(&agent->entered);
         pthread_barrier_wait(&agent->released);
     }
-    metric_emit_counter(sink, "things_total", "Things.", 42);
+    for (unsigned i = 0; i <= agent->repeated; i++) {
+        metric_emit_counter(sink, "things_total", "Things.", 42);
+    }
     return agent->render_result;
 }
 
@@ -258,6 +265,44 @@ static void test_connections_per_address(void **state)
     prometheus_server_stop(server);
 }
 
+/* Polls until /metrics answers with this first line; the readers' ends take a moment to be seen. */
+static void expect_soon(const struct prometheus_server *server, const char *first_line)
+{
+    char answer[ANSWER_SIZE];
+    for (unsigned tries = 0; tries < 2000; tries++) {
+        ask(server, "GET", "/metrics", answer);
+        if (strncmp(answer, first_line, strlen(first_line)) == 0) {
+            return;
+        }
+        usleep(1000);
+    }
+    fail_msg("never answered %s", first_line);
+}
+
+/* Whoever does not read keeps a whole exposition in memory: only so many at a time. */
+static void test_slow_readers_hold_little(void **state)
+{
+    (void)state;
+    struct agent agent = {.repeated = LARGE_REPEATED};
+    struct prometheus_server *server = start_or_fail(&agent, "127.0.0.1:0");
+    int readers[SCRAPES];
+    for (unsigned i = 0; i < SCRAPES; i++) {
+        readers[i] = connect_to(server);
+        send_text(readers[i], "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+        char first = '\0';
+        assert_int_equal(recv(readers[i], &first, 1, 0), 1);
+    }
+    expect_soon(server, "HTTP/1.1 503 ");
+    char answer[ANSWER_SIZE];
+    ask(server, "GET", "/healthz", answer);
+    expect(answer, "HTTP/1.1 200 ", "healthy\n");
+    for (unsigned i = 0; i < SCRAPES; i++) {
+        close(readers[i]);
+    }
+    expect_soon(server, "HTTP/1.1 200 ");
+    prometheus_server_stop(server);
+}
+
 static void test_all_addresses(void **state)
 {
     (void)state;
@@ -316,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_upload),
         cmocka_unit_test(test_slow_scrape_blocks_nobody),
         cmocka_unit_test(test_connections_per_address),
+        cmocka_unit_test(test_slow_readers_hold_little),
         cmocka_unit_test(test_all_addresses),
         cmocka_unit_test(test_address_in_use),
         cmocka_unit_test(test_bad_addresses),
