@@ -80,16 +80,23 @@ struct report {
     struct coverage coverage;
     struct event_protobuf protobuf;
     struct byte_writer out;
-    bool output_failed;
+    int output_error; /* 0: all was written */
 };
 
 /* ---- output ---- */
 
+/* The first failure is the one to tell. */
+static void fail_output(struct report *report, int error)
+{
+    report->output_error = report->output_error == 0 ? error : report->output_error;
+}
+
 static void write_out(struct report *report)
 {
-    if (fwrite(report->out.data, 1, report->out.length, stdout) != report->out.length ||
-        report->out.failed) {
-        report->output_failed = true;
+    if (report->out.failed) {
+        fail_output(report, ENOMEM);
+    } else if (fwrite(report->out.data, 1, report->out.length, stdout) != report->out.length) {
+        fail_output(report, errno);
     }
     byte_writer_reset(&report->out);
 }
@@ -130,11 +137,10 @@ static void write_prometheus(struct report *report)
     struct prometheus_text text;
     prometheus_text_init(&text, &report->out);
     struct metric_sink sink = prometheus_text_sink(&text);
-    if (pipeline_write_metrics(&report->pipeline, 1, &sink) != 0) {
-        report->output_failed = true;
-    }
-    if (prometheus_text_fini(&text) != 0) {
-        report->output_failed = true;
+    int status = pipeline_write_metrics(&report->pipeline, 1, &sink);
+    int whole = prometheus_text_fini(&text);
+    if (status != 0 || whole != 0) {
+        fail_output(report, ENOMEM);
     }
     write_out(report);
 }
@@ -148,8 +154,8 @@ static void finish_output(struct report *report)
     } else if (report->options->output == OUTPUT_PROMETHEUS) {
         write_prometheus(report);
     }
-    if (fflush(stdout) != 0) {
-        report->output_failed = true;
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        fail_output(report, errno);
     }
 }
 
@@ -325,7 +331,7 @@ static void read_frames(struct report *report)
     struct frame frame;
     int64_t ticked_ns = INT64_MIN;
     uint64_t frames = 0;
-    while (!report->output_failed && timeline_next(report->timeline, &frame)) {
+    while (report->output_error == 0 && timeline_next(report->timeline, &frame)) {
         if (ticked_ns == INT64_MIN || frame.time_ns >= ticked_ns + TICK_NS ||
             frame.time_ns < ticked_ns - TICK_NS) {
             ticked_ns = frame.time_ns;
@@ -364,8 +370,9 @@ static int make_report(struct report *report)
     finish_output(report);
     struct pipeline_counters counters = pipeline_counters(report->pipeline);
     coverage_print(&report->coverage, &counters, stderr);
-    if (report->output_failed) {
-        fprintf(stderr, "vethscope read: cannot write the report: %s\n", strerror(errno));
+    if (report->output_error != 0) {
+        fprintf(stderr, "vethscope read: cannot write the report: %s\n",
+                strerrordesc_np(report->output_error));
         status = EXIT_STATUS_FAILED;
     }
     if (timeline_errors(report->timeline, print_broken, NULL) > 0) {

@@ -63,6 +63,7 @@ struct agent {
     struct worker **workers;
     struct pipeline **pipelines;
     size_t worker_count;
+    uint16_t own_port;
 };
 
 /* ---- options ---- */
@@ -199,6 +200,26 @@ static int try_filter(const struct agent *agent)
     return EXIT_STATUS_DONE;
 }
 
+static const char *listen_of(const struct agent *agent)
+{
+    return agent->options->listen != NULL ? agent->options->listen : agent->config->metrics.listen;
+}
+
+/* Where the agent itself is asked: its scrapes are not the node's traffic. Known before anything is
+ * opened, as a wrong address is no failure to capture. */
+static int find_own_port(const struct agent *agent, uint16_t *port_out)
+{
+    struct endpoint endpoint;
+    if (config_listen_parse(listen_of(agent), &endpoint) != 0) {
+        fprintf(stderr,
+                "vethscope run: cannot listen on %s: not an ADDR:PORT, [V6]:PORT or :PORT\n",
+                listen_of(agent));
+        return EXIT_STATUS_USAGE;
+    }
+    *port_out = endpoint.port;
+    return EXIT_STATUS_DONE;
+}
+
 static enum live_vantage vantage_of(enum config_vantage vantage)
 {
     switch (vantage) {
@@ -244,18 +265,6 @@ static uint64_t worker_memory(const struct config *config)
     return left > MIN_WORKER_MEMORY ? left : MIN_WORKER_MEMORY;
 }
 
-static const char *listen_of(const struct agent *agent)
-{
-    return agent->options->listen != NULL ? agent->options->listen : agent->config->metrics.listen;
-}
-
-/* Where the agent itself is asked: its scrapes are not the node's traffic. */
-static uint16_t own_port(const struct agent *agent)
-{
-    struct endpoint endpoint = {0};
-    return config_listen_parse(listen_of(agent), &endpoint) == 0 ? endpoint.port : 0;
-}
-
 static int open_workers(struct agent *agent, const struct pipeline_options *pipeline)
 {
     unsigned count = agent->config->capture.workers;
@@ -292,7 +301,7 @@ static int make_workers(struct agent *agent)
         .routes = agent->routes,
         .memory_bytes = worker_memory(config),
         .reorder_ns = LIVE_REORDER_NS + live_latency_ns(config->capture.block_timeout_ms),
-        .own_port = own_port(agent),
+        .own_port = agent->own_port,
         .own_addresses = addresses,
         .own_address_count = address_count};
     int status = open_workers(agent, &pipeline);
@@ -333,6 +342,9 @@ static int prepare(struct agent *agent)
     int status = load_config(agent);
     if (status == EXIT_STATUS_DONE) {
         status = try_filter(agent);
+    }
+    if (status == EXIT_STATUS_DONE) {
+        status = find_own_port(agent, &agent->own_port);
     }
     if (status != EXIT_STATUS_DONE) {
         return status;
