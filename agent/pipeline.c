@@ -243,6 +243,7 @@ void pipeline_interface_gone(void *context, uint32_t interface)
 void pipeline_tick(struct pipeline *pipeline, int64_t now_ns)
 {
     tcp_tick(pipeline->tcp, now_ns);
+    pairing_tick(pipeline->pairing, now_ns);
     if (now_ns - pipeline->shard_ticked_ns >= NS_PER_SECOND || now_ns < pipeline->shard_ticked_ns) {
         pipeline->shard_ticked_ns = now_ns;
         aggregate_shard_tick(pipeline->shard, now_ns);

@@ -26,25 +26,52 @@ enum conversation_role {
 /* One direction of the conversation. */
 struct speaker {
     struct http_stream parser;
-    struct partial *partial;      /* the beginning of a message head */
-    uint64_t next_offset;         /* behind its latest bytes */
-    uint64_t message_peer_offset; /* peer_offset of its latest message start */
-    int64_t last_ns;              /* of its latest bytes */
-    bool lost;                    /* its parser does not know where a message starts */
-    bool finished;                /* FIN */
+    struct partial *partial; /* the beginning of a message head */
+    uint64_t next_offset;    /* behind its latest bytes, captured or not */
+    uint64_t seen_offset;    /* behind its latest captured bytes */
+    int64_t last_ns;         /* of these */
+    bool lost;               /* its parser does not know where a message starts */
+    bool heard;              /* bytes of it were captured since it is lost */
+    bool finished;           /* FIN */
 };
 
-/* The response being read. */
+/* The response being read, or else the latest. */
 struct response {
     struct request *request; /* whom it answers; NULL: nobody known */
     int64_t start_ns;
+    uint64_t peer_offset;        /* what the server had received when it began; 0: none began yet */
+    uint64_t end_offset;         /* behind its last byte; 0: not ended, or not known where */
     enum exchange_reason reason; /* why nobody is known */
     uint16_t status;
     uint8_t minor_version;
-    bool open;    /* a final response has begun and not ended */
-    bool interim; /* a 1xx is being read */
-    bool adrift;  /* its end cannot be seen any more */
+    bool open;   /* a final response has begun and not ended */
+    bool adrift; /* its end cannot be seen any more */
+    bool paired; /* it answered somebody */
     bool ambiguous;
+};
+
+/* What is known of the order of messages; see evidence.c. */
+struct evidence {
+    uint64_t asked;      /* the client's bytes before were requests that are answered */
+    uint64_t answered;   /* the server's bytes before were their answers; 0: nothing is known */
+    uint64_t burst_ack;  /* what the client had received when it sent its latest request */
+    unsigned burst_size; /* requests that it sent then */
+    unsigned batches;    /* how often it waited for all answers to several requests */
+    bool bursts;         /* it sends several requests at once */
+    bool overlaps;       /* it was seen to ask with some but not all of its answers */
+    bool guessed; /* order rests on its waiting: requests, or answers to a burst, were lost */
+    bool responses_missing; /* responses may have been lost since the latest that is paired */
+    bool broken;            /* requests of the current burst are missing */
+    bool unpairable;        /* nothing that comes is certain any more */
+};
+
+/* Exchanges that are reported once their client has shown that it waits; see probation.c. */
+struct probation {
+    struct conversation *previous; /* with such exchanges, the longest quiet first */
+    struct conversation *next;
+    int64_t since_ns;
+    unsigned needed; /* times that it has to wait for an answer before it is believed */
+    unsigned held;
 };
 
 /* The exchange stage's state of a flow; lies in flow->user. */
@@ -52,7 +79,10 @@ struct conversation {
     struct connection connection;
     struct request *first; /* the oldest that is not reported */
     struct request *last;
+    unsigned request_count;
     struct response response;
+    struct evidence evidence;
+    struct probation probation;
     const char *blind_name;
     int64_t connect_server_ns;
     int64_t connect_client_ns;
@@ -63,13 +93,9 @@ struct conversation {
     uint64_t unplaced_bytes; /* passed over while searching: missed, or blind in the end */
     bool begun;              /* content was seen */
     bool roles_known;
-    bool opened;            /* CONNECTION_OPENED was sent */
-    bool exchanged;         /* an exchange was reported */
-    bool pipelines;         /* a request was sent before its predecessor was answered */
-    bool responses_missing; /* responses may be lost: which request the next answers is not certain
-                             */
-    bool requests_missing;  /* requests may be lost before the next one */
-    bool unpairable;        /* pipelined and lost: nothing that comes is certain any more */
+    bool opened;    /* CONNECTION_OPENED was sent */
+    bool exchanged; /* an exchange was reported */
+    bool interim;   /* a 1xx is being read */
     struct speaker speakers[ROLES];
 };
 
@@ -78,6 +104,9 @@ struct pairing {
     struct exchange_sink sink;
     struct partial_store partials;
     struct request_store requests;
+    struct conversation *probation_first;
+    struct conversation *probation_last;
+    int64_t now_ns; /* of the latest packet that carried anything */
     const struct route_patterns *routes;
     enum exchange_side default_side;
     size_t max_target_bytes;

@@ -8,9 +8,9 @@
 
 /*
  * Each direction has a parser that is in step with its bytes, or lost. A lost parser is started
- * again only at the front of a segment that reads as a message start and that TCP's evidence
- * allows: since the direction's last message the other side must have sent something, or else the
- * bytes are as likely a body that quotes HTTP. What a lost parser passes over is counted as missed.
+ * again only at the front of a segment that reads as a message start and where TCP's evidence
+ * allows one (evidence.c): otherwise the bytes are as likely a body that quotes HTTP. What a lost
+ * parser passes over is counted as missed.
  */
 
 #define STATUS_SWITCHING_PROTOCOLS 101
@@ -22,8 +22,10 @@ void http1_begin(struct conversation *conversation, bool in_step)
     http_stream_init(&conversation->speakers[ROLE_SERVER].parser, HTTP_RESPONSES);
     conversation->speakers[ROLE_CLIENT].lost = !in_step;
     conversation->speakers[ROLE_SERVER].lost = !in_step;
-    conversation->requests_missing = !in_step;
-    conversation->responses_missing = !in_step;
+    conversation->speakers[ROLE_SERVER].heard = !in_step;
+    if (!in_step) {
+        matching_begin_midway(conversation);
+    }
 }
 
 /* ---- heads ---- */
@@ -84,7 +86,6 @@ static void request_head(struct pairing *pairing, struct conversation *conversat
         .minor_version = head->minor_version,
         .ambiguous = client->parser.ambiguous,
     };
-    client->message_peer_offset = start->peer_offset;
     matching_request_began(pairing, conversation, &exchange, start, kind_of(head->method));
 }
 
@@ -94,12 +95,11 @@ static void response_head(struct pairing *pairing, struct conversation *conversa
     struct speaker *server = &conversation->speakers[ROLE_SERVER];
     struct response *response = &conversation->response;
     uint16_t status = server->parser.head.status;
-    response->interim = status < STATUS_FINAL && status != STATUS_SWITCHING_PROTOCOLS;
-    if (response->interim) {
-        matching_interim(conversation, status);
+    conversation->interim = status < STATUS_FINAL && status != STATUS_SWITCHING_PROTOCOLS;
+    if (conversation->interim) {
+        matching_interim(conversation, start, status);
         return;
     }
-    server->message_peer_offset = start->peer_offset;
     response->status = status;
     response->minor_version = server->parser.head.minor_version;
     response->ambiguous = server->parser.ambiguous;
@@ -110,20 +110,19 @@ static void response_head(struct pairing *pairing, struct conversation *conversa
 }
 
 static void message_ended(struct pairing *pairing, struct conversation *conversation,
-                          enum conversation_role role, int64_t time_ns)
+                          enum conversation_role role, uint64_t offset, int64_t time_ns)
 {
     const struct http_stream *parser = &conversation->speakers[role].parser;
+    const struct message_end end = {.offset = offset,
+                                    .time_ns = time_ns,
+                                    .body_bytes = parser->body_bytes,
+                                    .ambiguous = parser->ambiguous};
     if (role == ROLE_CLIENT) {
-        struct request *request = conversation->last;
-        if (request != NULL && !request->ended) { /* its chunks were read since its head */
-            request->exchange.ambiguous = request->exchange.ambiguous || parser->ambiguous;
-        }
-        matching_request_ended(pairing, conversation, time_ns, parser->body_bytes);
-    } else if (conversation->response.interim) {
-        conversation->response.interim = false;
+        matching_request_ended(pairing, conversation, &end);
+    } else if (conversation->interim) {
+        conversation->interim = false;
     } else {
-        conversation->response.ambiguous = conversation->response.ambiguous || parser->ambiguous;
-        matching_response_ended(pairing, conversation, time_ns, parser->body_bytes);
+        matching_response_ended(pairing, conversation, &end);
     }
 }
 
@@ -135,17 +134,18 @@ static void count_missed(struct pairing *pairing, struct conversation *conversat
 }
 
 static void lose(struct pairing *pairing, struct conversation *conversation,
-                 enum conversation_role role)
+                 enum conversation_role role, enum exchange_reason reason)
 {
     struct speaker *speaker = &conversation->speakers[role];
     if (speaker->lost) {
         return;
     }
     speaker->lost = true;
+    speaker->heard = false;
     if (role == ROLE_CLIENT) {
-        matching_requests_lost(pairing, conversation);
+        matching_requests_lost(pairing, conversation, reason);
     } else {
-        matching_responses_lost(pairing, conversation);
+        matching_responses_lost(pairing, conversation, reason);
     }
 }
 
@@ -159,7 +159,7 @@ static void drop_partial(struct pairing *pairing, struct conversation *conversat
     }
 }
 
-/* A method that every server knows: enough to wait for the rest of a line after a loss. */
+/* A method and a target that every server knows: enough to wait for the rest of a line. */
 static bool starts_with_method(const struct stream_data *data)
 {
     static const char *const methods[] = {"GET /",    "HEAD /",  "POST /",   "PUT /",
@@ -173,30 +173,71 @@ static bool starts_with_method(const struct stream_data *data)
     return false;
 }
 
+/* Whether what stands behind the first word begins as a target does (RFC 9112 section 3.2): the
+ * parser takes more, but not everything that ends in HTTP/1.1 is a request. */
+static bool has_target(const struct stream_data *data)
+{
+    const char *space = memchr(data->bytes, ' ', data->length);
+    if (space == NULL || space + 1 == data->bytes + data->length) {
+        return false;
+    }
+    static const char connect[] = "CONNECT";
+    size_t method = (size_t)(space - data->bytes);
+    bool tunnel = method == sizeof(connect) - 1 && memcmp(data->bytes, connect, method) == 0;
+    bool absolute = (space[1] | 0x20) == 'h';
+    return space[1] == '/' || space[1] == '*' || absolute || tunnel;
+}
+
 enum http_sniff http1_recognise(const struct stream_data *data)
 {
     enum http_sniff sniff = http_sniff(data->bytes, data->length);
-    if (sniff == HTTP_SNIFF_UNDECIDED && starts_with_method(data)) {
+    if ((sniff == HTTP_SNIFF_UNDECIDED && starts_with_method(data)) ||
+        (sniff == HTTP_SNIFF_REQUEST && has_target(data))) {
         return HTTP_SNIFF_REQUEST;
     }
-    bool message = sniff == HTTP_SNIFF_REQUEST || sniff == HTTP_SNIFF_RESPONSE;
-    return message ? sniff : HTTP_SNIFF_OTHER;
+    return sniff == HTTP_SNIFF_RESPONSE ? sniff : HTTP_SNIFF_OTHER;
+}
+
+/* Whether the bytes are requests to their end: hardly the part of a body that quotes some. */
+static bool is_whole_requests(const struct stream_data *data)
+{
+    struct http_stream trial;
+    size_t at = 0;
+    size_t used = 0;
+    enum http_event event = HTTP_EVENT_HEAD;
+    http_stream_init(&trial, HTTP_REQUESTS);
+    while (event == HTTP_EVENT_HEAD || event == HTTP_EVENT_END) {
+        event = http_stream_next(&trial, data->bytes + at, data->length - at, &used);
+        at += used;
+    }
+    return event == HTTP_EVENT_NONE && at == data->length;
 }
 
 /* Starts a lost parser again where a message starts. */
-static bool find_way(struct conversation *conversation, enum conversation_role role,
-                     const struct stream_data *data)
+static bool find_way(struct pairing *pairing, struct conversation *conversation,
+                     enum conversation_role role, const struct stream_data *data)
 {
     struct speaker *speaker = &conversation->speakers[role];
-    enum http_sniff wanted = role == ROLE_CLIENT ? HTTP_SNIFF_REQUEST : HTTP_SNIFF_RESPONSE;
-    bool answered = speaker->message_peer_offset == 0 || data->peer_offset == 0 ||
-                    data->peer_offset > speaker->message_peer_offset;
-    if (!answered || http1_recognise(data) != wanted) {
-        return false;
+    struct evidence *evidence = &conversation->evidence;
+    enum http_sniff found = http1_recognise(data);
+    bool fits = false;
+    if (role == ROLE_SERVER) {
+        fits = found == HTTP_SNIFF_RESPONSE &&
+               evidence_may_answer(conversation, data->offset, data->peer_offset);
+    } else if (found == HTTP_SNIFF_REQUEST) {
+        fits = evidence_may_ask(conversation, data->offset, data->peer_offset);
+        bool again = data->peer_offset <= evidence->answered;
+        if (!fits && again && is_whole_requests(data)) {
+            matching_burst(pairing, conversation);
+        }
+    } else {
+        evidence_note_content(evidence, data->offset, data->length);
     }
-    speaker->lost = false;
-    http_stream_restart(&speaker->parser);
-    return true;
+    if (fits) {
+        speaker->lost = false;
+        http_stream_restart(&speaker->parser);
+    }
+    return fits;
 }
 
 /* ---- bytes ---- */
@@ -268,17 +309,17 @@ static size_t read_run(struct pairing *pairing, struct conversation *conversatio
             break;
         }
         case HTTP_EVENT_END:
-            message_ended(pairing, conversation, role, run->data->time_ns);
+            message_ended(pairing, conversation, role, start_at(run, at, 0).offset,
+                          run->data->time_ns);
             break;
         case HTTP_EVENT_TUNNEL:
             *tunnel_out = tunnel_name(&speaker->parser.head);
             return at;
         case HTTP_EVENT_INVALID:
             if (role == ROLE_SERVER) {
-                speaker->lost = true;
                 matching_response_unparsable(pairing, conversation);
             }
-            lose(pairing, conversation, role);
+            lose(pairing, conversation, role, EXCHANGE_REASON_GAP);
             count_missed(pairing, conversation, run->length - at);
             return run->length;
         }
@@ -291,20 +332,55 @@ static void keep_rest(struct pairing *pairing, struct conversation *conversation
 {
     struct speaker *speaker = &conversation->speakers[role];
     size_t rest = run->length - used;
+    if (rest == 0) {
+        return;
+    }
     struct message_start start = start_at(run, used, 0);
-    struct partial *fresh = NULL;
-    bool kept = rest == 0 || partial_append(&pairing->partials, &fresh, run->bytes + used, rest);
-    if (fresh != NULL) {
-        fresh->offset = start.offset;
-        fresh->peer_offset = start.peer_offset;
-        fresh->time_ns = start.time_ns;
-    }
-    partial_drop(&pairing->partials, &speaker->partial);
-    speaker->partial = fresh;
-    if (!kept) {
+    size_t kept = partial_append(&pairing->partials, &speaker->partial, run->bytes + used, rest);
+    if (kept < rest) {
+        partial_drop(&pairing->partials, &speaker->partial);
         count_missed(pairing, conversation, rest);
-        lose(pairing, conversation, role);
+        lose(pairing, conversation, role, EXCHANGE_REASON_EVICTED);
+        return;
     }
+    speaker->partial->offset = start.offset;
+    speaker->partial->peer_offset = start.peer_offset;
+    speaker->partial->time_ns = start.time_ns;
+}
+
+/* What the client sent before it knew that the connection was a tunnel belongs to that. */
+static uint64_t leave_http1(struct pairing *pairing, struct conversation *conversation)
+{
+    uint64_t bytes = matching_tunnelled(pairing, conversation);
+    if (bytes > 0) { /* with the beginning of what is no head */
+        partial_drop(&pairing->partials, &conversation->speakers[ROLE_CLIENT].partial);
+    }
+    return bytes;
+}
+
+/* Reads the beginning of a head with the bytes behind it. Returns how many of these were used. */
+static size_t read_behind_partial(struct pairing *pairing, struct conversation *conversation,
+                                  enum conversation_role role, const struct stream_data *data,
+                                  const char **tunnel_out)
+{
+    struct speaker *speaker = &conversation->speakers[role];
+    size_t old = speaker->partial->length;
+    size_t added = partial_append(&pairing->partials, &speaker->partial, data->bytes, data->length);
+    struct run run = {.bytes = speaker->partial->bytes,
+                      .length = speaker->partial->length,
+                      .old = old,
+                      .partial = speaker->partial,
+                      .data = data};
+    size_t used = added == 0 ? 0 : read_run(pairing, conversation, role, &run, tunnel_out);
+    if (used > 0) { /* the head at least, and so all that was old */
+        partial_drop(&pairing->partials, &speaker->partial);
+        return used - old;
+    }
+    if (added < data->length) {
+        drop_partial(pairing, conversation, role);
+        lose(pairing, conversation, role, EXCHANGE_REASON_EVICTED);
+    }
+    return added;
 }
 
 static const char *read_data(struct pairing *pairing, struct conversation *conversation,
@@ -312,26 +388,28 @@ static const char *read_data(struct pairing *pairing, struct conversation *conve
                              uint64_t *foreign_bytes_out)
 {
     struct speaker *speaker = &conversation->speakers[role];
-    struct run run = {.bytes = data->bytes, .length = data->length, .data = data};
+    const char *tunnel = NULL;
+    size_t at = 0;
     if (speaker->partial != NULL) {
-        run.old = speaker->partial->length;
-        if (!partial_append(&pairing->partials, &speaker->partial, data->bytes, data->length)) {
-            count_missed(pairing, conversation, data->length);
-            drop_partial(pairing, conversation, role);
-            lose(pairing, conversation, role);
+        at = read_behind_partial(pairing, conversation, role, data, &tunnel);
+    }
+    if (tunnel == NULL && !speaker->lost && at < data->length) {
+        struct stream_data rest = *data;
+        rest.bytes += at;
+        rest.offset += at;
+        rest.length -= (uint32_t)at;
+        struct run run = {.bytes = rest.bytes, .length = rest.length, .data = &rest};
+        size_t used = read_run(pairing, conversation, role, &run, &tunnel);
+        at += used;
+        if (tunnel == NULL) {
+            keep_rest(pairing, conversation, role, &run, used);
             return NULL;
         }
-        run.partial = speaker->partial;
-        run.bytes = speaker->partial->bytes;
-        run.length = speaker->partial->length;
     }
-    const char *tunnel = NULL;
-    size_t used = read_run(pairing, conversation, role, &run, &tunnel);
     if (tunnel != NULL) {
-        *foreign_bytes_out = run.length - used;
-        partial_drop(&pairing->partials, &speaker->partial);
-    } else if (used > 0 || speaker->partial == NULL) {
-        keep_rest(pairing, conversation, role, &run, used);
+        *foreign_bytes_out = data->length - at + leave_http1(pairing, conversation);
+    } else if (speaker->lost) {
+        count_missed(pairing, conversation, data->length - at);
     }
     return tunnel;
 }
@@ -342,13 +420,15 @@ const char *http1_data(struct pairing *pairing, struct conversation *conversatio
 {
     struct speaker *speaker = &conversation->speakers[role];
     const char *tunnel = NULL;
-    if (speaker->lost && !find_way(conversation, role, data)) {
+    if (speaker->lost && !find_way(pairing, conversation, role, data)) {
         count_missed(pairing, conversation, data->length);
+        speaker->heard = true;
     } else {
         tunnel = read_data(pairing, conversation, role, data, foreign_bytes_out);
     }
     speaker->last_ns = data->time_ns;
-    speaker->next_offset = data->offset + data->length;
+    speaker->seen_offset = data->offset + data->length;
+    speaker->next_offset = speaker->seen_offset;
     return tunnel;
 }
 
@@ -359,21 +439,23 @@ void http1_gap(struct pairing *pairing, struct conversation *conversation,
     bool cut_short = time_ns != TCP_TIME_UNKNOWN;
     bool inside = !speaker->lost && speaker->partial == NULL &&
                   http_stream_skip(&speaker->parser, length) == HTTP_SKIP_INSIDE;
+    speaker->next_offset += length;
     if (cut_short) {
         speaker->last_ns = time_ns;
-        speaker->next_offset += length;
+        speaker->seen_offset = speaker->next_offset;
     }
     if (!inside || !cut_short) { /* else nothing but content is not there, and its size is known */
         count_missed(pairing, conversation, length);
     }
     if (!inside) {
         drop_partial(pairing, conversation, role);
-        lose(pairing, conversation, role);
+        lose(pairing, conversation, role, EXCHANGE_REASON_GAP);
         return;
     }
     size_t used = 0;
     if (http_stream_next(&speaker->parser, "", 0, &used) == HTTP_EVENT_END) {
-        message_ended(pairing, conversation, role, cut_short ? time_ns : EXCHANGE_TIME_UNKNOWN);
+        message_ended(pairing, conversation, role, speaker->next_offset,
+                      cut_short ? time_ns : EXCHANGE_TIME_UNKNOWN);
     }
 }
 
@@ -383,7 +465,7 @@ void http1_finish(struct pairing *pairing, struct conversation *conversation,
     struct speaker *speaker = &conversation->speakers[role];
     bool in_step = !speaker->lost && speaker->partial == NULL;
     if (in_step && http_stream_finish(&speaker->parser) == HTTP_EVENT_END) {
-        message_ended(pairing, conversation, role, speaker->last_ns);
+        message_ended(pairing, conversation, role, speaker->next_offset, speaker->last_ns);
     }
     drop_partial(pairing, conversation, role);
     if (role == ROLE_SERVER) {

@@ -3,6 +3,7 @@
 #include "agent/exchange/conversation.h"
 #include "agent/exchange/http1.h"
 #include "agent/exchange/matching.h"
+#include "agent/exchange/probation.h"
 #include "agent/exchange/protocol.h"
 
 #include <stdlib.h>
@@ -129,6 +130,13 @@ static void become_http1(struct pairing *pairing, struct flow *flow, unsigned cl
     set_roles(pairing, flow, client_side);
     open_connection(pairing, conversation);
     conversation->protocol = CONVERSATION_HTTP1;
+    for (unsigned side = 0; side < ROLES; side++) {
+        conversation->speakers[role_of(conversation, side)].next_offset = flow->streams[side].next;
+    }
+    if (flow->streams[client_side].syn_seen || flow->streams[1 - client_side].syn_seen) {
+        conversation->evidence.asked = flow->streams[client_side].start;
+        conversation->evidence.answered = flow->streams[1 - client_side].start;
+    }
     http1_begin(conversation, in_step);
     conversation_event(pairing, conversation, CONNECTION_MISSED, conversation->unplaced_bytes);
 }
@@ -162,20 +170,25 @@ static void search(struct pairing *pairing, struct flow *flow, unsigned side,
     }
 }
 
-/* Bytes that do not tell yet wait as the beginning of a head. */
-static void keep_undecided(struct pairing *pairing, struct flow *flow, unsigned side,
-                           const struct stream_data *data)
+/* Bytes that do not tell yet wait as the beginning of a head. Returns how many there was room for.
+ */
+static size_t keep_undecided(struct pairing *pairing, struct speaker *speaker,
+                             const struct stream_data *data)
 {
-    struct conversation *conversation = conversation_of(flow);
-    struct speaker *speaker = &conversation->speakers[role_of(conversation, side)];
     bool fresh = speaker->partial == NULL;
-    if (!partial_append(&pairing->partials, &speaker->partial, data->bytes, data->length)) {
-        become_blind(pairing, flow, "unknown", data->length);
-    } else if (fresh) {
+    size_t kept = partial_append(&pairing->partials, &speaker->partial, data->bytes, data->length);
+    if (fresh && kept > 0) {
         speaker->partial->offset = data->offset;
         speaker->partial->peer_offset = data->peer_offset;
         speaker->partial->time_ns = data->time_ns;
     }
+    return kept;
+}
+
+/* What bytes that are no HTTP/1.x are; NULL: they end too early to tell. */
+static const char *name_of(enum http_sniff sniff, const char *bytes, size_t length)
+{
+    return sniff == HTTP_SNIFF_HTTP09 ? "http09" : protocol_name(bytes, length);
 }
 
 /* The first bytes of a connection whose handshake was seen. */
@@ -184,30 +197,30 @@ static void decide(struct pairing *pairing, struct flow *flow, unsigned side,
 {
     struct conversation *conversation = conversation_of(flow);
     struct speaker *speaker = &conversation->speakers[role_of(conversation, side)];
-    struct stream_data unread = *data;
     const char *bytes = data->bytes;
     size_t length = data->length;
+    size_t kept = 0;
     if (speaker->partial != NULL) {
-        keep_undecided(pairing, flow, side, data);
-        if (speaker->partial == NULL) {
-            return;
-        }
+        kept = keep_undecided(pairing, speaker, data);
         bytes = speaker->partial->bytes;
         length = speaker->partial->length;
-        unread.bytes += data->length; /* the parser finds all of it in the partial head */
-        unread.offset += data->length;
-        unread.length = 0;
     }
     enum http_sniff sniff = http_sniff(bytes, length);
     bool client = side == conversation->client_side;
     if (sniff == (client ? HTTP_SNIFF_REQUEST : HTTP_SNIFF_RESPONSE)) {
         become_http1(pairing, flow, conversation->client_side, true);
-        read_http1(pairing, flow, side, &unread);
-    } else if (sniff != HTTP_SNIFF_UNDECIDED) {
-        const char *name = sniff == HTTP_SNIFF_HTTP09 ? "http09" : protocol_name(bytes, length);
-        become_blind(pairing, flow, name, unread.length);
-    } else if (speaker->partial == NULL) {
-        keep_undecided(pairing, flow, side, data);
+        if (speaker->partial != NULL) { /* the parser puts them together itself */
+            speaker->partial->length -= kept;
+        }
+        read_http1(pairing, flow, side, data);
+        return;
+    }
+    const char *name = sniff == HTTP_SNIFF_UNDECIDED ? NULL : name_of(sniff, bytes, length);
+    if (name == NULL && speaker->partial == NULL) {
+        kept = keep_undecided(pairing, speaker, data);
+    }
+    if (name != NULL || kept < data->length) {
+        become_blind(pairing, flow, name != NULL ? name : "unknown", data->length - kept);
     }
 }
 
@@ -241,10 +254,12 @@ static void begin(struct pairing *pairing, struct flow *flow)
 
 static void on_data(void *context, struct flow *flow, unsigned side, const struct stream_data *data)
 {
+    struct pairing *pairing = context;
     struct conversation *conversation = conversation_of(flow);
     if (!conversation->begun) {
         begin(context, flow);
     }
+    pairing->now_ns = data->time_ns;
     switch (conversation->protocol) {
     case CONVERSATION_HTTP1:
         read_http1(context, flow, side, data);
@@ -318,12 +333,26 @@ static bool connect_failed(const struct flow *flow, enum flow_end end)
     return unanswered && (end == FLOW_END_RESET || end == FLOW_END_IDLE);
 }
 
+/* How the connection ended: what was waited for until now may have been its end. */
+static enum flow_end end_of(const struct flow *flow, enum flow_end end, unsigned *side)
+{
+    if (end == FLOW_END_FIN || end == FLOW_END_RESET) {
+        return end;
+    }
+    if (flow->streams[0].ended && flow->streams[1].ended) {
+        return FLOW_END_FIN;
+    }
+    *side = flow->reset ? flow->reset_side : *side;
+    return flow->reset ? FLOW_END_RESET : end;
+}
+
 static void on_closed(void *context, struct flow *flow, enum flow_end end, unsigned side,
                       int64_t time_ns)
 {
     (void)time_ns;
     struct pairing *pairing = context;
     struct conversation *conversation = conversation_of(flow);
+    end = end_of(flow, end, &side);
     if (connect_failed(flow, end)) {
         set_roles(pairing, flow, flow->syn_side);
         conversation_event(pairing, conversation, CONNECTION_FAILED, 1);
@@ -447,6 +476,11 @@ struct tcp_handler pairing_tcp_handler(struct pairing *pairing)
 size_t pairing_flow_size(void)
 {
     return sizeof(struct conversation);
+}
+
+void pairing_tick(struct pairing *pairing, int64_t now_ns)
+{
+    probation_expire(pairing, now_ns);
 }
 
 struct pairing_counters pairing_counters(const struct pairing *pairing)

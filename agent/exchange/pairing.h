@@ -38,4 +38,7 @@ void pairing_free(struct pairing *pairing);
 struct tcp_handler pairing_tcp_handler(struct pairing *pairing);
 size_t pairing_flow_size(void);
 
+/* Time passes: reports what waited for more of its connection. About once a second while live. */
+void pairing_tick(struct pairing *pairing, int64_t now_ns);
+
 struct pairing_counters pairing_counters(const struct pairing *pairing);

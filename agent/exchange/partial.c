@@ -12,7 +12,7 @@ int partial_store_init(struct partial_store *store, uint64_t bytes, size_t max_h
     uint64_t small = bytes / SMALL_SHARE / SMALL_BYTES;
     uint64_t large_size = sizeof(struct partial) + max_head_bytes;
     uint64_t large = (bytes - bytes / SMALL_SHARE) / large_size;
-    *store = (struct partial_store){0};
+    *store = (struct partial_store){.max_head_bytes = max_head_bytes};
     int status = slab_init(&store->small, SMALL_BYTES, small < 4 ? 4 : (uint32_t)small);
     if (status == 0) {
         status = slab_init(&store->large, large_size, large < 4 ? 4 : (uint32_t)large);
@@ -32,14 +32,10 @@ void partial_store_fini(struct partial_store *store)
 static struct partial *take(struct partial_store *store, size_t length)
 {
     bool small = length <= SMALL_BYTES - sizeof(struct partial);
-    size_t large_capacity = store->large.object_size - sizeof(struct partial);
-    if (!small && length > large_capacity) {
-        store->large.refused++;
-        return NULL;
-    }
     struct partial *partial = slab_take(small ? &store->small : &store->large);
     if (partial != NULL) {
-        partial->capacity = small ? SMALL_BYTES - sizeof(struct partial) : large_capacity;
+        partial->capacity = small ? SMALL_BYTES - sizeof(struct partial)
+                                  : store->large.object_size - sizeof(struct partial);
         partial->length = 0;
     }
     return partial;
@@ -51,16 +47,22 @@ static void give(struct partial_store *store, struct partial *partial)
     slab_give(small ? &store->small : &store->large, partial);
 }
 
-bool partial_append(struct partial_store *store, struct partial **partial, const char *bytes,
-                    size_t length)
+size_t partial_append(struct partial_store *store, struct partial **partial, const char *bytes,
+                      size_t length)
 {
     struct partial *old = *partial;
     size_t held = old == NULL ? 0 : old->length;
+    size_t room = store->max_head_bytes - held;
+    size_t added = length < room ? length : room;
     struct partial *target = old;
-    if (old == NULL || old->capacity - held < length) {
-        target = take(store, held + length);
+    if (added == 0) {
+        store->large.refused++;
+        return 0;
+    }
+    if (old == NULL || old->capacity - held < added) {
+        target = take(store, held + added);
         if (target == NULL) {
-            return false;
+            return 0;
         }
     }
     if (old != NULL && target != old) {
@@ -70,10 +72,10 @@ bool partial_append(struct partial_store *store, struct partial **partial, const
         memcpy(target->bytes, old->bytes, held);
         give(store, old);
     }
-    memcpy(target->bytes + held, bytes, length);
-    target->length = held + length;
+    memcpy(target->bytes + held, bytes, added);
+    target->length = held + added;
     *partial = target;
-    return true;
+    return added;
 }
 
 void partial_drop(struct partial_store *store, struct partial **partial)

@@ -21,6 +21,7 @@ struct partial {
 struct partial_store {
     struct slab small;
     struct slab large;
+    size_t max_head_bytes;
 };
 
 /* Returns 0 or -ENOMEM. */
@@ -28,9 +29,10 @@ int partial_store_init(struct partial_store *store, uint64_t bytes, size_t max_h
 void partial_store_fini(struct partial_store *store);
 
 /* Adds bytes behind what `*partial` (NULL: nothing yet) holds, moving it to a larger buffer where
- * needed. False: too long, or no room; `*partial` is unchanged then. */
-bool partial_append(struct partial_store *store, struct partial **partial, const char *bytes,
-                    size_t length);
+ * needed, as many as the bound leaves room for. Returns how many; 0: none, or no buffer is free,
+ * counted, and `*partial` is unchanged. */
+size_t partial_append(struct partial_store *store, struct partial **partial, const char *bytes,
+                      size_t length);
 
 /* Gives it back and sets it to NULL. */
 void partial_drop(struct partial_store *store, struct partial **partial);

@@ -1,5 +1,6 @@
 #include "agent/exchange/protocol.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* A protocol's first bytes. `offset` skips a length field that precedes what is constant. */
@@ -36,14 +37,29 @@ static const struct signature signatures[] = {
     SIGNATURE("zookeeper", 0, "\x00\x00\x00\x2d\x00\x00\x00\x00"),
 };
 
+/* Compares what is there of the signature; the bytes in front of it may be anything. */
+static bool fits(const struct signature *signature, const char *bytes, size_t length)
+{
+    if (length <= signature->offset) {
+        return true;
+    }
+    size_t there = length - signature->offset;
+    size_t compared = there < signature->length ? there : signature->length;
+    return memcmp(bytes + signature->offset, signature->bytes, compared) == 0;
+}
+
 const char *protocol_name(const char *bytes, size_t length)
 {
+    const char *name = "unknown";
     for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
         const struct signature *signature = &signatures[i];
-        if (length >= signature->offset + signature->length &&
-            memcmp(bytes + signature->offset, signature->bytes, signature->length) == 0) {
+        if (!fits(signature, bytes, length)) {
+            continue;
+        }
+        if (length >= signature->offset + signature->length) {
             return signature->name;
         }
+        name = NULL;
     }
-    return "unknown";
+    return name;
 }

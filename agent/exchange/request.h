@@ -13,19 +13,22 @@
 
 /* A request that waits for its response, or that is being answered. Protocol-neutral. */
 struct request {
-    struct request *next;     /* sent after this one on the same connection */
+    struct request *previous; /* sent before this one on the same connection */
+    struct request *next;
     struct exchange exchange; /* what is known so far; its slices point to the texts below */
     uint64_t offset;          /* of its first byte in the client's stream */
     uint64_t head_end;        /* behind its head */
-    uint64_t peer_offset;     /* what the client had received when it began; 0: not known */
-    uint64_t body_bytes;
-    char *long_text; /* NULL: the text fits below */
-    bool after_gap;  /* other requests may have been lost between its predecessor and it */
+    uint64_t end;             /* behind its last byte; 0: not known */
+    uint64_t answer_offset;   /* where its answer begins if the client waited for all before */
+    char *long_text;          /* NULL: the text fits below */
+    bool leads;               /* its client had received something since the request before */
+    bool guessed;             /* others may have been lost on its connection before it */
     bool ended;
     bool answered; /* the head of its final response was seen */
     bool response_ended;
-    bool body_known;
-    bool alone; /* nobody can tell which response is its */
+    bool alone;   /* nobody can tell which response is its */
+    bool stepped; /* the clock went back while it lasted */
+    bool counted; /* its end was told, its exchange was not yet */
     enum http_request_kind kind;
     char text[REQUEST_INLINE_TEXT];
 };
