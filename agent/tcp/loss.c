@@ -25,8 +25,7 @@ static void start_stream(struct flow *flow, unsigned side)
     const struct held *head = waiting_head(flow, side);
     uint64_t acked = flow->waiting->sides[side].evidence.lowest;
     bool lower = head != NULL && (acked == 0 || head->offset < acked);
-    stream_sync(&flow->streams[side],
-                stream_clip(&flow->streams[side], lower ? head->offset : acked));
+    stream_sync(&flow->streams[side], lower ? head->offset : acked);
 }
 
 /* When its time has come: even a SYN-ACK may be captured late. */

@@ -152,9 +152,6 @@ static void look_at(struct reassembly *reassembly, struct flow *flow)
     if (flow->waiting != NULL) {
         bool ripens = loss_ripens(reassembly, flow);
         waiting_room_list(&reassembly->waiting, flow->waiting, !ripens, reassembly->now);
-        if (!ripens && flow->reset) { /* nothing will be sent again */
-            reassembly_flush(reassembly, flow);
-        }
     }
     reassembly->settled(reassembly->settled_context, flow);
 }

@@ -40,7 +40,7 @@ void stream_sync(struct stream *stream, uint64_t start)
 {
     if (!stream->synced) {
         stream->synced = true;
-        stream->start = start;
-        stream->next = start;
+        stream->start = stream_clip(stream, start);
+        stream->next = stream->start;
     }
 }

@@ -41,7 +41,7 @@ uint64_t stream_offset_of(const struct stream *stream, const struct segment *seg
 /* Near enough to what the stream has shown to be of the same connection. */
 bool stream_is_near(const struct stream *stream, uint64_t offset);
 
-/* Begins the delivery of a stream at `start`, once. */
+/* Begins the delivery of a stream at `start`, or at its end, once. */
 void stream_sync(struct stream *stream, uint64_t start);
 
 /* Before `end`, if the end is known. */

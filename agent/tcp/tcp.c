@@ -93,7 +93,7 @@ static int64_t known_time(int64_t time_ns)
 static void sync_at(struct stream *stream, uint32_t sequence)
 {
     stream_learn_origin(stream, sequence);
-    stream_sync(stream, stream_clip(stream, stream_offset(stream, sequence)));
+    stream_sync(stream, stream_offset(stream, sequence));
 }
 
 /* The stream begins behind its SYN, even if the answer was captured first and covers more. */
@@ -101,7 +101,7 @@ static void sync_at_syn(struct stream *stream, uint32_t sequence)
 {
     sync_at(stream, sequence);
     uint64_t start = stream_offset(stream, sequence);
-    if (start < stream->start && stream->next == stream->start) {
+    if (start < stream->start && stream->next == stream->start && !stream->ended) {
         stream->start = start;
         stream->next = start;
     }
@@ -195,7 +195,8 @@ static void receive_reset(struct tcp *tcp, struct flow *flow, unsigned side,
     flow->reset = true;
 }
 
-/* Closes a flow whose end has come in order. */
+/* Closes a flow whose end has come in order; after a RST only what may still be captured is waited
+ * for, as nothing will be sent again. */
 static void settle(struct tcp *tcp, struct flow *flow)
 {
     if (flow->closed) {
@@ -203,7 +204,7 @@ static void settle(struct tcp *tcp, struct flow *flow)
     }
     if (flow->streams[0].ended && flow->streams[1].ended) {
         linger(tcp, flow, FLOW_END_FIN, 0);
-    } else if (flow->reset && flow->waiting == NULL) {
+    } else if (flow->reset && (flow->waiting == NULL || flow->waiting->asleep)) {
         linger(tcp, flow, FLOW_END_RESET, flow->reset_side);
     }
 }

@@ -13,7 +13,6 @@
  */
 struct tcp_watch {
     struct tcp_handler next; /* called after the checks; members may be NULL */
-    bool forged; /* segments that acknowledge each other before being sent: order is not checked */
     uint64_t data_bytes;
     uint64_t gap_bytes;
     uint64_t unread_bytes;

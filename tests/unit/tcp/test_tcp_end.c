@@ -210,6 +210,16 @@ static void test_reset_while_the_other_side_waits(void **state)
     assert_trace(&net, "S-3 S:def [reset C]");
 }
 
+static void test_reset_while_a_hole_sleeps(void **state)
+{
+    (void)state;
+    say(&talk, SERVER, 4, 1, "def");
+    net_pass(&net, 2 * PATIENCE);
+    assert_trace(&net, "");
+    reset(&talk, CLIENT, 1);
+    assert_trace(&net, "S-3 S:def [reset C]");
+}
+
 static void test_reset_after_fin(void **state)
 {
     (void)state;
@@ -343,6 +353,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reset_with_data_lost, begin, end),
         cmocka_unit_test_setup_teardown(test_reset_captured_before_earlier_data, begin, end),
         cmocka_unit_test_setup_teardown(test_reset_while_the_other_side_waits, begin, end),
+        cmocka_unit_test_setup_teardown(test_reset_while_a_hole_sleeps, begin, end),
         cmocka_unit_test_setup_teardown(test_reset_after_fin, begin, end),
         cmocka_unit_test_setup_teardown(test_reset_that_fits_nowhere, begin, end),
         cmocka_unit_test_setup_teardown(test_the_first_reset_counts, begin, end),

@@ -331,6 +331,18 @@ static void test_syn_captured_after_the_start(void **state)
     assert_int_equal(open_flows(), 1);
 }
 
+/* A SYN that would begin the stream anew behind its end. */
+static void test_syn_ack_captured_after_the_end(void **state)
+{
+    (void)state;
+    say(&talk, CLIENT, 1, 1, "GET");
+    finish(&talk, SERVER, 1, 4);
+    net_pass(&net, PATIENCE + 4);
+    assert_trace(&net, "C:GET S.");
+    talk_flags(&talk, SERVER, (uint32_t)-50, 1, TCP_SYN, "late");
+    assert_trace(&net, "answered");
+}
+
 /* Bytes from before the start were never delivered, so they are not repeated. */
 static void test_bytes_before_the_start_are_no_retransmission(void **state)
 {
@@ -428,6 +440,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_midstream_at_the_end_of_the_capture, begin, end),
         cmocka_unit_test_setup_teardown(test_syn_captured_after_data, begin, end),
         cmocka_unit_test_setup_teardown(test_syn_captured_after_the_start, begin, end),
+        cmocka_unit_test_setup_teardown(test_syn_ack_captured_after_the_end, begin, end),
         cmocka_unit_test_setup_teardown(test_bytes_before_the_start_are_no_retransmission, begin,
                                         end),
         cmocka_unit_test_setup_teardown(test_what_opens_no_flow, begin, end),
