@@ -214,18 +214,18 @@ struct talk talk_begin(struct net *net)
 }
 
 void talk_cut(const struct talk *talk, enum talker from, uint32_t at, uint32_t ack, unsigned flags,
-              const char *payload, uint32_t captured, uint32_t length)
+              struct payload payload)
 {
-    char *copy = malloc(captured + (captured == 0));
+    char *copy = malloc(payload.captured + (payload.captured == 0));
     assert_non_null(copy);
-    memcpy(copy, payload, captured);
+    memcpy(copy, payload.bytes, payload.captured);
     enum talker to = from == CLIENT ? SERVER : CLIENT;
     struct segment segment = {.source = endpoint_of(talk, from),
                               .destination = endpoint_of(talk, to),
                               .interface = talk->interface,
                               .sequence = talk->sequence[from] + at,
-                              .payload_length = length,
-                              .payload_captured = captured,
+                              .payload_length = payload.length,
+                              .payload_captured = payload.captured,
                               .payload = (const uint8_t *)copy,
                               .flags = (uint8_t)flags};
     if (ack != 0) {
@@ -240,7 +240,7 @@ void talk_flags(const struct talk *talk, enum talker from, uint32_t at, uint32_t
                 unsigned flags, const char *text)
 {
     uint32_t length = (uint32_t)strlen(text);
-    talk_cut(talk, from, at, ack, flags, text, length, length);
+    talk_cut(talk, from, at, ack, flags, whole(text, length));
 }
 
 void say(const struct talk *talk, enum talker from, uint32_t at, uint32_t ack, const char *text)

@@ -62,10 +62,26 @@ void assert_trace_at(struct net *net, const char *expected, const char *file, in
 
 struct talk talk_begin(struct net *net);
 
-/* A segment with any flags; `ack` 0: none. The payload lies in a buffer of its own that is gone
- * after. `length` is that on the wire. */
+struct payload {
+    const char *bytes;
+    uint32_t captured;
+    uint32_t length; /* on the wire */
+};
+
+static inline struct payload cut(const char *bytes, uint32_t captured, uint32_t length)
+{
+    return (struct payload){bytes, captured, length};
+}
+
+static inline struct payload whole(const char *bytes, size_t length)
+{
+    return cut(bytes, (uint32_t)length, (uint32_t)length);
+}
+
+/* A segment with any flags; `ack` 0: none. The payload is copied to a buffer of its own that is
+ * gone after. */
 void talk_cut(const struct talk *talk, enum talker from, uint32_t at, uint32_t ack, unsigned flags,
-              const char *payload, uint32_t captured, uint32_t length);
+              struct payload payload);
 void talk_flags(const struct talk *talk, enum talker from, uint32_t at, uint32_t ack,
                 unsigned flags, const char *text);
 

@@ -67,7 +67,7 @@ static void send_number(const struct talk *talk, enum talker from, uint32_t numb
 {
     static char bytes[SEGMENT];
     memset(bytes, 'a' + (int)(number % 26), sizeof(bytes));
-    talk_cut(talk, from, 1 + number * SEGMENT, 1, 0, bytes, SEGMENT, SEGMENT);
+    talk_cut(talk, from, 1 + number * SEGMENT, 1, 0, whole(bytes, SEGMENT));
 }
 
 /* ---- held bytes ---- */
@@ -114,7 +114,7 @@ static void test_large_segment_past_the_bound(void **state)
     net.quiet = true;
     struct talk talk = open_talk(0);
     static char bytes[200000];
-    talk_cut(&talk, CLIENT, 2, 1, 0, bytes, sizeof(bytes), sizeof(bytes));
+    talk_cut(&talk, CLIENT, 2, 1, 0, whole(bytes, sizeof(bytes)));
     assert_int_equal(refused(), 1);
     assert_int_equal(net.watch.gap_bytes, 1);
     assert_int_equal(net.watch.data_bytes, sizeof(bytes));

@@ -130,7 +130,7 @@ static void test_conflicts_with_held(void **state)
 static void test_no_conflict_with_what_was_not_captured(void **state)
 {
     (void)state;
-    talk_cut(&talk, CLIENT, 4, 1, TCP_PSH, "de", 2, 6);
+    talk_cut(&talk, CLIENT, 4, 1, TCP_PSH, cut("de", 2, 6));
     say(&talk, CLIENT, 4, 1, "dxyzzy");
     assert_trace(&net, "C!1 C+6");
     say(&talk, CLIENT, 1, 1, "abc");
@@ -244,15 +244,15 @@ static void test_large_segments(void **state)
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         char *bytes = pattern(lengths[i]);
         net.watch.sum = 0;
-        talk_cut(&talk, CLIENT, at + 1, 1, 0, bytes + 1, lengths[i] - 1, lengths[i] - 1);
+        talk_cut(&talk, CLIENT, at + 1, 1, 0, whole(bytes + 1, lengths[i] - 1));
         assert_int_equal(net.watch.data_bytes, delivered);
-        talk_cut(&talk, CLIENT, at, 1, 0, bytes, 1, 1);
+        talk_cut(&talk, CLIENT, at, 1, 0, whole(bytes, 1));
         delivered += lengths[i];
         assert_int_equal(net.watch.data_bytes, delivered);
         assert_int_equal(net.watch.sum, sum_of(bytes, lengths[i]));
         at += lengths[i];
         net.copied = 0;
-        talk_cut(&talk, CLIENT, at, 1, 0, bytes, lengths[i], lengths[i]);
+        talk_cut(&talk, CLIENT, at, 1, 0, whole(bytes, lengths[i]));
         delivered += lengths[i];
         assert_int_equal(net.watch.data_bytes, delivered);
         assert_int_equal(net.copied, 0);
@@ -267,9 +267,9 @@ static void test_large_segments(void **state)
 static void test_truncated_in_order(void **state)
 {
     (void)state;
-    talk_cut(&talk, CLIENT, 1, 1, TCP_PSH, "abc", 3, 100);
+    talk_cut(&talk, CLIENT, 1, 1, TCP_PSH, cut("abc", 3, 100));
     say(&talk, CLIENT, 101, 1, "def");
-    talk_cut(&talk, CLIENT, 104, 1, TCP_PSH, "", 0, 50);
+    talk_cut(&talk, CLIENT, 104, 1, TCP_PSH, cut("", 0, 50));
     say(&talk, SERVER, 1, 154, "200");
     assert_trace(&net, "C:abc C~97 C:def C~50 S:200");
 }
@@ -277,8 +277,8 @@ static void test_truncated_in_order(void **state)
 static void test_truncated_out_of_order(void **state)
 {
     (void)state;
-    talk_cut(&talk, CLIENT, 4, 1, TCP_PSH, "def", 3, 60000);
-    talk_cut(&talk, CLIENT, 60004, 1, TCP_PSH, "", 0, 7);
+    talk_cut(&talk, CLIENT, 4, 1, TCP_PSH, cut("def", 3, 60000));
+    talk_cut(&talk, CLIENT, 60004, 1, TCP_PSH, cut("", 0, 7));
     say(&talk, CLIENT, 1, 1, "abc");
     say(&talk, CLIENT, 60011, 1, "ghi");
     assert_trace(&net, "C:abc C:def C~59997 C~7 C:ghi");
@@ -290,8 +290,8 @@ static void test_truncated_large_segment(void **state)
     (void)state;
     net.quiet = true;
     char *bytes = pattern(5000);
-    talk_cut(&talk, CLIENT, 2, 1, TCP_PSH, bytes, 5000, 64000);
-    talk_cut(&talk, CLIENT, 1, 1, TCP_PSH, "a", 1, 1);
+    talk_cut(&talk, CLIENT, 2, 1, TCP_PSH, cut(bytes, 5000, 64000));
+    talk_cut(&talk, CLIENT, 1, 1, TCP_PSH, whole("a", 1));
     assert_int_equal(net.watch.data_bytes, 5001);
     assert_int_equal(net.watch.gap_bytes, 59000);
     assert_int_equal(net.watch.sum, (uint8_t)(sum_of(bytes, 5000) + 'a'));
@@ -302,7 +302,7 @@ static void test_truncated_large_segment(void **state)
 static void test_truncated_and_sent_again(void **state)
 {
     (void)state;
-    talk_cut(&talk, CLIENT, 1, 1, TCP_PSH, "abc", 3, 6);
+    talk_cut(&talk, CLIENT, 1, 1, TCP_PSH, cut("abc", 3, 6));
     say(&talk, CLIENT, 1, 1, "abcdefgh");
     assert_trace(&net, "C:abc C~3 C+6 C:gh");
 }

@@ -47,7 +47,7 @@ static void test_portions(void **state)
     static char bytes[65536];
     say(&talk, CLIENT, 1, 1, "h");
     for (uint32_t i = 0; i < 20; i++) {
-        talk_cut(&talk, SERVER, 1 + i * 65536, 2, 0, bytes, 65536, 65536);
+        talk_cut(&talk, SERVER, 1 + i * 65536, 2, 0, whole(bytes, 65536));
     }
     assert_trace(&net, "C:h unread 1048576");
     net_wait(&net, 20 * SECOND);
@@ -112,8 +112,8 @@ static void test_midstream(void **state)
 static void test_truncated(void **state)
 {
     (void)state;
-    talk_cut(&talk, CLIENT, 1, 1, 0, "abc", 3, 100);
-    talk_cut(&talk, CLIENT, 101, 1, 0, "", 0, 50);
+    talk_cut(&talk, CLIENT, 1, 1, 0, cut("abc", 3, 100));
+    talk_cut(&talk, CLIENT, 101, 1, 0, cut("", 0, 50));
     tcp_finish(net.tcp);
     assert_trace(&net, "C:abc unread 147 [capture]");
 }
@@ -187,7 +187,7 @@ static void test_no_room_to_hold(void **state)
     net.unread_at_data = true;
     net.quiet = true;
     static char bytes[200000];
-    talk_cut(&talk, CLIENT, 2, 1, 0, bytes, sizeof(bytes), sizeof(bytes));
+    talk_cut(&talk, CLIENT, 2, 1, 0, whole(bytes, sizeof(bytes)));
     tcp_finish(net.tcp);
     assert_int_equal(net.watch.gap_bytes, 1);
     assert_true(net.watch.data_bytes > 0 && net.watch.unread_bytes > 0);
