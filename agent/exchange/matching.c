@@ -89,7 +89,7 @@ static void settle_response(struct pairing *pairing, struct conversation *conver
         bool seen = received == server->seen_offset;
         end_response(pairing, conversation, seen ? server->last_ns : EXCHANGE_TIME_UNKNOWN);
     } else if (response->open && response->request == NULL && all &&
-               evidence_trusts(&conversation->evidence)) {
+               conversation->evidence.guessed && evidence_trusts(&conversation->evidence)) {
         end_response(pairing, conversation, EXCHANGE_TIME_UNKNOWN);
         server->lost = true;
         server->heard = true;
