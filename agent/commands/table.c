@@ -177,16 +177,19 @@ static int busiest_first(const void *a, const void *b)
     return order != 0 ? order : strcmp(left->route, right->route);
 }
 
+/* At most seven characters, also where rounding adds a digit. */
 static void format_seconds(double seconds, char *text, size_t size)
 {
     if (!(seconds >= 0)) { /* not a number: nothing was measured */
         snprintf(text, size, "-");
-    } else if (seconds < 1e-3) {
+    } else if (seconds < 0.9995e-3) {
         snprintf(text, size, "%.0fus", seconds * 1e6);
-    } else if (seconds < 1) {
+    } else if (seconds < 0.99995) {
         snprintf(text, size, "%.1fms", seconds * 1e3);
-    } else {
+    } else if (seconds < 999.995) {
         snprintf(text, size, "%.2fs", seconds);
+    } else {
+        snprintf(text, size, "%.0fs", seconds < 999999 ? seconds : 999999);
     }
 }
 

@@ -166,6 +166,33 @@ static void rows_beyond_the_bound_are_one(void **state)
     }
 }
 
+/* Whatever the times and sizes: every line is as long as the first. */
+static void numbers_stay_within_their_columns(void **state)
+{
+    (void)state;
+    static const double seconds[] = {0,        1e-9,     0.0009996, 0.00099951, 0.0099999,
+                                     0.99994,  0.999951, 9.99999,   99.99999,   999.99,
+                                     999.9999, 1e6,      9e9};
+    struct directory *directory = names("shop", "orders");
+    for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+        struct table *table = table_new(directory);
+        assert_non_null(table);
+        struct connection connection = connection_to("10.0.0.1");
+        struct exchange exchange = exchange_of("/a", 200);
+        exchange.start_ns = 0;
+        exchange.response_end_ns = (int64_t)(seconds[i] * 1e9);
+        exchange.response_body_bytes = (uint64_t)(seconds[i] * 1e6);
+        table_add(table, &connection, &exchange);
+        char *text = printed(table, false);
+        size_t header = strcspn(text, "\n");
+        assert_int_equal(strlen(text), 2 * (header + 1));
+        assert_int_equal(strcspn(text + header + 1, "\n"), header);
+        free(text);
+        table_free(table);
+    }
+    directory_free(directory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +200,7 @@ int main(void)
         cmocka_unit_test(unmatched_messages_are_left_out),
         cmocka_unit_test(long_names_stay_within_the_columns),
         cmocka_unit_test(rows_beyond_the_bound_are_one),
+        cmocka_unit_test(numbers_stay_within_their_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
