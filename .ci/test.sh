@@ -57,10 +57,9 @@ build_fuzzers() {
     .ci/build.sh fuzz $names
 }
 
-stage "lint" .ci/lint.sh
+stage "lint" .ci/lint.sh short
 stage "build with gcc" .ci/build.sh release
-stage "build with clang" .ci/build.sh release-clang
-stage "build with address and undefined sanitizers" .ci/build.sh asan
+stage "build with clang, address and undefined sanitizers" .ci/build.sh asan
 stage "tests under address and undefined sanitizers" with_sanitizers
 stage "build with thread sanitizer" .ci/build.sh tsan
 stage "unit tests under thread sanitizer" run_tests tsan -L '^unit$'
