@@ -18,9 +18,9 @@ from lab import SOURCE_DIR, binary  # noqa: E402
 from packets import FIN, ACK, Connection, pcap  # noqa: E402
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-KEYS = ["time", "side", "client", "server", "method", "target", "route", "host", "version", "status",
-        "outcome", "reason", "ambiguous", "request_body_bytes", "response_body_bytes", "interim",
-        "request_ns", "server_ns", "response_ns", "duration_ns", "connect_ns", "trace_id",
+KEYS = ["time", "side", "client", "server", "method", "target", "route", "host", "version",
+        "status", "outcome", "reason", "ambiguous", "request_body_bytes", "response_body_bytes",
+        "interim", "request_ns", "server_ns", "response_ns", "duration_ns", "connect_ns", "trace_id",
         "client_namespace", "client_service", "server_namespace", "server_service", "user_agent"]
 
 
@@ -42,7 +42,8 @@ def base(**more):
 
 def every_field(packets):
     connection = Connection(packets).open()
-    connection.client(b"POST /users/42?full=1 HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: test/1\r\n"
+    connection.client(b"POST /users/42?full=1 HTTP/1.1\r\nHost: shop.example\r\n"
+                      b"User-Agent: test/1\r\n"
                       b"traceparent: 00-" + TRACE.encode() + b"-b7ad6b7169203331-01\r\n"
                       b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n").wait(10**6)
     connection.server(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -113,12 +114,13 @@ def ambiguous(packets):
 
 def hostile_bytes(packets):
     connection = Connection(packets).open()
-    connection.client(b"GET /\x1b]0;x\x07\xff\"\\?\xc3\xa9 HTTP/1.1\r\nHost: \x1b[31m\xfe.example\r\n"
-                      b"User-Agent: a\r\n  b\x00c\r\n\r\n")
+    connection.client(b"GET /\x1b]0;x\x07\xff\"\\?\xc3\xa9 HTTP/1.1\r\n"
+                      b"Host: \x1b[31m\xfe.example\r\nUser-Agent: a\r\n  b\x00c\r\n\r\n")
     connection.server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").close()
     return [base(method="GET", target="/\x1b]0;x\x07\ufffd\"\\?\u00e9",
-                 route="/{id}", host="\x1b[31m\ufffd.example", status=200, ambiguous=True, request_body_bytes=0, response_body_bytes=0,
-                 request_ns=0, server_ns=1000, response_ns=0, duration_ns=1000, connect_ns=2000,
+                 route="/{id}", host="\x1b[31m\ufffd.example", status=200, ambiguous=True,
+                 request_body_bytes=0, response_body_bytes=0, request_ns=0, server_ns=1000,
+                 response_ns=0, duration_ns=1000, connect_ns=2000,
                  user_agent="a\r\n  b\u0000c")]
 
 
@@ -316,8 +318,8 @@ def check_table(checks, directory):
     checks.true("table on a terminal: colour", b"\033[31m" in coloured and b"\033[1m" in coloured)
     checks.equal("table on a terminal: the same text",
                  re.sub(rb"\033\[\d+m", b"", coloured).replace(b"\r\n", b"\n"), out)
-    checks.equal("table with NO_COLOR", on_a_terminal(path, {"NO_COLOR": "1"}).replace(b"\r\n", b"\n"),
-                 out)
+    plain = on_a_terminal(path, {"NO_COLOR": "1"})
+    checks.equal("table with NO_COLOR", plain.replace(b"\r\n", b"\n"), out)
 
 
 def check_server_port(checks, directory):
@@ -351,8 +353,8 @@ def check_damaged(checks, directory):
         complete = sum(json.loads(line)["outcome"] == "complete" for line in out.splitlines())
         checks.true(f"cut at {cut}: reported", complete >= (10 if cut > len(whole) - 40 else 0))
         checks.equal(f"cut at {cut}: exit status", status, 1)
-        checks.equal(f"cut at {cut}: one line says why",
-                     len(re.findall(r"^vethscope read: .*damaged\.pcap: .*$", errors, re.MULTILINE)), 1)
+        why = re.findall(r"^vethscope read: .*damaged\.pcap: .*$", errors, re.MULTILINE)
+        checks.equal(f"cut at {cut}: one line says why", len(why), 1)
     for output in ("table", "prometheus", "events"):
         path.write_bytes(whole[:-1])
         status, out, _ = read(path, "--output", output)

@@ -39,7 +39,8 @@ class Connection:
         source, target = self.address[sender].packed, self.address[peer].packed
         if self.address[sender].version == 6:
             return struct.pack(">IHBB", 6 << 28, len(tcp), 6, 64) + source + target + tcp
-        return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + source + target + tcp
+        head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0)
+        return head + source + target + tcp
 
     def open(self):
         self.segment("client", SYN)
