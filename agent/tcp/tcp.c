@@ -324,7 +324,9 @@ void tcp_flow_unread(struct tcp *tcp, struct flow *flow)
 
 static int64_t patience_with(const struct tcp *tcp, const struct flow *flow)
 {
-    if (flow->closed) {
+    bool handshaking = flow->streams[0].syn_seen || flow->streams[1].syn_seen;
+    if (flow->closed || (flow->list == FLOW_LIST_EMPTY && !handshaking)) {
+        /* Also a lone FIN, as a bridge floods it to ports that the connection does not use. */
         return LINGER_NS < tcp->idle_ns ? LINGER_NS : tcp->idle_ns;
     }
     if (flow->list == FLOW_LIST_EMPTY) {
