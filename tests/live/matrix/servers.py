@@ -168,13 +168,18 @@ class Server:
         return path
 
     def entries(self):
-        """What was logged so far."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """What was logged so far; a line may just be written."""
+        whole = self.log.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
 
-    def wait_lines(self, wanted):
+    def asked(self):
+        """The entries of requests; the others are answers to nothing."""
+        return [entry for entry in self.entries() if entry["target"].startswith("/")]
+
+    def wait_asked(self, wanted):
         """A request is logged shortly after its answer was sent."""
-        wait_until(lambda: self.log.read_bytes().count(b"\n") >= wanted, LOG_SECONDS,
-                   f"{wanted} lines in the log of {self.name}")
+        wait_until(lambda: len(self.asked()) >= wanted, LOG_SECONDS,
+                   f"{wanted} requests in the log of {self.name}", pause=0.2)
 
 
 def start_nginx(server):

@@ -5,6 +5,9 @@ import collections
 import decoders
 import kinds
 
+DISORDERED = "tcp.srcport == 80 && tcp.len > 0 && " \
+    "(tcp.analysis.out_of_order || tcp.analysis.retransmission)"
+
 
 class Cell:
     """One client with one server: the plan, and what the server logged of it."""
@@ -53,6 +56,7 @@ class Decoded:
     def __init__(self):
         self.requests = []
         self.answers = []
+        self.disordered = 0  # packets of answers out of order or sent again
 
     def add(self, time, methods, targets, statuses, fields):
         """One packet."""
@@ -76,4 +80,6 @@ def decode(path):
         (time,), (source,), (target,), *messages = row
         client = source if messages[0] else target
         decoded[client].add(decoders.nanoseconds(time), *messages)
+    for ((client,),) in decoders.tshark(path, DISORDERED, "ip.dst"):
+        decoded[client].disordered += 1
     return decoded
