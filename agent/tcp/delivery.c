@@ -95,6 +95,9 @@ void delivery_bytes(struct reassembly *reassembly, struct flow *flow, unsigned s
     struct piece piece = *whole;
     delivery_keep_new(reassembly, flow, side, &piece);
     uint64_t end = piece.offset + piece.length;
+    if (flow->waiting != NULL && flow->waiting->sides[side].passed_ns < piece.time_ns) {
+        flow->waiting->sides[side].passed_ns = piece.time_ns;
+    }
     if (piece.captured > 0) {
         struct stream_data data = {.bytes = piece.bytes,
                                    .length = piece.captured,
@@ -113,13 +116,15 @@ void delivery_bytes(struct reassembly *reassembly, struct flow *flow, unsigned s
 void delivery_head(struct reassembly *reassembly, struct flow *flow, unsigned side)
 {
     const struct held *held = waiting_head(flow, side);
+    int64_t passed_ns = flow->waiting->sides[side].passed_ns;
     const struct stream *peer = &flow->streams[1 - side];
     struct piece piece = {.bytes = held->bytes,
                           .captured = held->captured,
                           .length = held->length,
                           .offset = held->offset,
                           .ack = held->ack < peer->next ? held->ack : peer->next,
-                          .time_ns = held->time_ns};
+                          /* It was of use only when what it waited for had come. */
+                          .time_ns = held->time_ns > passed_ns ? held->time_ns : passed_ns};
     delivery_bytes(reassembly, flow, side, &piece);
     held_queue_pop(&reassembly->held, &flow->waiting->sides[side].queue);
 }

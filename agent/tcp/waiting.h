@@ -12,6 +12,7 @@
 struct waiting_side {
     struct held_queue queue;
     struct evidence evidence;
+    int64_t passed_ns; /* of the latest bytes delivered since the flow waits */
 };
 
 /* A flow with something out of order; flow->waiting. */
