@@ -56,7 +56,7 @@ struct evidence {
     uint64_t answered;   /* the server's bytes before were their answers; 0: nothing is known */
     uint64_t burst_ack;  /* what the client had received when it sent its latest request */
     unsigned burst_size; /* requests that it sent then */
-    unsigned batches;    /* how often it waited for all answers to several requests */
+    unsigned patience;   /* answers beyond the first that it has waited for before it asked again */
     bool bursts;         /* it sends several requests at once */
     bool overlaps;       /* it was seen to ask with some but not all of its answers */
     bool guessed; /* order rests on its waiting: requests, or answers to a burst, were lost */

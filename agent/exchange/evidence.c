@@ -24,8 +24,8 @@
 #define ANNOUNCING_HEAD_MIN 35
 /* Sent to a client that asks nothing (RFC 9110 section 15.5.9): says nothing about the client. */
 #define STATUS_REQUEST_TIMEOUT 408
-/* How often a client has to have waited for a whole burst. */
-#define BATCHES_NEEDED 4
+/* How many answers behind the first a client has to have waited for, in all its bursts. */
+#define PATIENCE_NEEDED 6
 
 bool evidence_may_ask(const struct conversation *conversation, uint64_t offset,
                       uint64_t peer_offset)
@@ -80,17 +80,18 @@ bool evidence_answers(const struct conversation *conversation, const struct requ
         /* nobody answers what has not arrived */
         return start->peer_offset == 0 || start->peer_offset > request->offset;
     }
-    /* what was lost in front of the answer can only have been interim responses */
+    /* what was lost in front of the answer can only have been interim responses, unless there are
+     * more requests, of which one was answered without a body */
     uint64_t lost = start->offset - request->answer_offset;
-    bool fits = start->offset >= request->answer_offset &&
-                (lost == 0 || (evidence->responses_missing && lost < ANNOUNCING_HEAD_MIN));
+    bool interim = evidence->responses_missing && !evidence->bursts && lost < ANNOUNCING_HEAD_MIN;
+    bool fits = start->offset >= request->answer_offset && (lost == 0 || interim);
     return evidence_trusts(evidence) && request->leads && fits &&
            request->head_end <= start->peer_offset;
 }
 
 bool evidence_trusts(const struct evidence *evidence)
 {
-    return !evidence->overlaps && (!evidence->bursts || evidence->batches >= BATCHES_NEEDED);
+    return !evidence->overlaps && (!evidence->bursts || evidence->patience >= PATIENCE_NEEDED);
 }
 
 static void advance(uint64_t *offset, uint64_t to)
@@ -112,7 +113,7 @@ static void judge_leader(struct conversation *conversation, const struct message
     if (under_way || (waiting && !answers_lost)) {
         evidence->overlaps = true;
     } else if (evidence->burst_size > 1 && !evidence->guessed && !evidence->responses_missing) {
-        evidence->batches++;
+        evidence->patience += evidence->burst_size - 1;
     }
 }
 

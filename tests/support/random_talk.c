@@ -338,7 +338,7 @@ static void ask_in_turn(struct talk *talk)
     exchange->request_head[1] =
         exchange->request_head[0] + (exchange->request_head_bytes - 1) / talk->wire.mss;
     if (apart) {
-        if (chance(talk, 5)) { /* it goes on with the body although it has the answer */
+        if (chance(talk, 1)) { /* it goes on with the body although it has the answer */
             land(talk, WIRE_SERVER);
             answer(talk, exchange);
             land(talk, WIRE_CLIENT);
