@@ -1,9 +1,10 @@
 # Thin: every target is one script or one CMake preset.
 JOBS ?= $(shell nproc)
 PRESET ?= release
+SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-matrix bench fmt lint coverage
+.PHONY: help setup build demo test test-matrix fuzz bench fmt lint coverage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -28,6 +29,11 @@ test-matrix: ## real servers and clients against each other, exact counts; about
 	@.ci/setup.sh matrix
 	@.ci/build.sh release vethscope matrix_programs
 	@ctest --test-dir build/release -L '^matrix$$' --verbose --no-tests=error
+
+fuzz: ## every fuzzer for SECONDS (an hour), and what each executed and reached
+	@.ci/setup.sh test
+	@.ci/build.sh fuzz
+	@.ci/fuzz.sh $(SECONDS)
 
 bench: ## how long reading a capture takes, against tcpdump and tshark
 	@.ci/setup.sh test

@@ -10,6 +10,8 @@ export PYTHONDONTWRITEBYTECODE=1
 jobs=$(nproc)
 # Live tests that are about life and death of objects; counts and times are release's to show.
 live_with_sanitizers='^live_(new_pod|two_views|bad_input)$'
+# What one thread writes and another reads.
+with_threads='^unit_(log|histogram|label_table|series_table|aggregate_[a-z]+|prometheus_server|pipeline)$'
 current=start
 keep_alive=
 
@@ -48,22 +50,34 @@ with_sanitizers() {
     run_tests asan -L '^live$' -R "$live_with_sanitizers"
 }
 
-# Only the fuzzers of that build; a fuzzer's test has its program's name.
-build_fuzzers() {
-    local names
-    cmake --preset fuzz --log-level=WARNING >/dev/null
-    names=$(ctest --test-dir build/fuzz -N -L '^fuzz$' | sed -n 's/^ *Test *#[0-9]*: //p')
+# build_tests PRESET CTEST-ARGUMENTS: only the programs of these tests, which have the tests' names.
+build_tests() {
+    local preset=$1 names
+    shift
+    cmake --preset "$preset" --log-level=WARNING >/dev/null
+    names=$(ctest --test-dir "build/$preset" -N "$@" | sed -n 's/^ *Test *#[0-9]*: //p')
     # shellcheck disable=SC2086
-    .ci/build.sh fuzz $names
+    .ci/build.sh "$preset" $names
+}
+
+build_for_threads() {
+    build_tests tsan -R "$with_threads"
+    .ci/build.sh tsan vethscope
+}
+
+# The agent too: its workers and its server are threads of their own.
+with_thread_sanitizer() {
+    run_tests tsan -R "$with_threads"
+    run_tests tsan -R '^live_prometheus$'
 }
 
 stage "lint" .ci/lint.sh short
 stage "build with gcc" .ci/build.sh release
 stage "build with clang, address and undefined sanitizers" .ci/build.sh asan
 stage "tests under address and undefined sanitizers" with_sanitizers
-stage "build with thread sanitizer" .ci/build.sh tsan
-stage "unit tests under thread sanitizer" run_tests tsan -L '^unit$'
-stage "build the fuzzers" build_fuzzers
+stage "build with thread sanitizer" build_for_threads
+stage "tests under thread sanitizer" with_thread_sanitizer
+stage "build the fuzzers" build_tests fuzz -L '^fuzz$'
 stage "fuzz shortly" run_tests fuzz -L '^fuzz$'
 current="tests of the release build"
 printf '\n== %s\n' "$current"
