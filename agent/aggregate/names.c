@@ -16,6 +16,8 @@ static_assert(sizeof(struct names) == sizeof(((struct connection *)0)->slots),
 
 /* One name for all addresses outside the ranges that somebody configured. */
 #define EXTERNAL "external"
+/* The same for addresses in the cluster's ranges behind which nobody was found. */
+#define UNKNOWN "unknown"
 /* Room for a workload's label before it is cut; longer names are cut here already. */
 #define NAME_SIZE 512
 
@@ -33,46 +35,46 @@ static uint32_t intern_workload(struct aggregate_shard *shard, struct slice name
     return label_table_intern(&shard->labels, LABEL_NONE, label);
 }
 
-static bool find(const struct aggregate_shard *shard, struct endpoint endpoint,
-                 struct workload *workload_out)
+/* What nobody knows is named all the same: by what is known of where it is. */
+static struct workload name_of(const struct directory *directory, const struct endpoint *endpoint,
+                               struct slice unnamed)
 {
-    return shard->directory != NULL && directory_find(shard->directory, &endpoint, workload_out);
-}
-
-static bool shares_external(const struct aggregate_shard *shard)
-{
-    return shard->directory != NULL && !directory_is_empty(shard->directory);
+    struct workload workload = {.namespace = slice_of("")};
+    enum directory_answer answer = directory != NULL
+                                       ? directory_find(directory, endpoint, &workload)
+                                       : DIRECTORY_UNNAMED;
+    switch (answer) {
+    case DIRECTORY_KNOWN:
+        return workload;
+    case DIRECTORY_AWAITED:
+        workload.service = slice_of(UNKNOWN);
+        break;
+    case DIRECTORY_EXTERNAL:
+        workload.service = slice_of(EXTERNAL);
+        break;
+    case DIRECTORY_UNNAMED:
+        workload.service = unnamed;
+        break;
+    }
+    workload.called = workload.service;
+    return workload;
 }
 
 /* Who asked: its port is chance, so only its address counts. */
 static uint32_t client_name(struct aggregate_shard *shard, struct endpoint client)
 {
     client.port = 0;
-    struct workload workload;
     char text[ADDRESS_TEXT_SIZE];
-    if (find(shard, client, &workload)) {
-        return intern_workload(shard, workload.namespace, workload.service);
-    }
-    if (shares_external(shard)) {
-        return intern_workload(shard, slice_of(""), slice_of(EXTERNAL));
-    }
-    return intern_workload(shard, slice_of(""),
-                           (struct slice){text, address_format(&client.address, text)});
+    struct slice address = {text, address_format(&client.address, text)};
+    struct workload workload = name_of(shard->directory, &client, address);
+    return intern_workload(shard, workload.namespace, workload.service);
 }
 
 struct workload names_of_server(const struct directory *directory, const struct endpoint *server,
                                 char text[static ENDPOINT_TEXT_SIZE])
 {
-    struct workload workload = {.namespace = slice_of("")};
-    if (directory != NULL && directory_find(directory, server, &workload)) {
-        return workload;
-    }
-    if (directory != NULL && !directory_is_empty(directory)) {
-        workload.service = slice_of(EXTERNAL);
-    } else {
-        workload.service = (struct slice){text, endpoint_format(server, text)};
-    }
-    return workload;
+    struct slice address = {text, endpoint_format(server, text)};
+    return name_of(directory, server, address);
 }
 
 static uint32_t server_name(struct aggregate_shard *shard, struct endpoint server)
@@ -85,15 +87,10 @@ static uint32_t server_name(struct aggregate_shard *shard, struct endpoint serve
 /* The label server_address: the port has a label of its own. */
 static uint32_t address_label(struct aggregate_shard *shard, struct endpoint server)
 {
-    struct workload workload;
     char text[ADDRESS_TEXT_SIZE];
-    struct slice label = slice_of(EXTERNAL);
-    if (find(shard, server, &workload)) {
-        label = workload.service;
-    } else if (!shares_external(shard)) {
-        label = (struct slice){text, address_format(&server.address, text)};
-    }
-    return label_table_intern(&shard->labels, LABEL_NONE, label);
+    struct slice address = {text, address_format(&server.address, text)};
+    struct workload workload = name_of(shard->directory, &server, address);
+    return label_table_intern(&shard->labels, LABEL_NONE, workload.called);
 }
 
 static struct names load(const struct connection *connection)

@@ -35,11 +35,11 @@ static void set_names(struct exchange_record *record, const struct connection *c
                       const struct directory *directory)
 {
     struct workload workload;
-    if (directory_find(directory, &connection->client, &workload)) {
+    if (directory_find(directory, &connection->client, &workload) == DIRECTORY_KNOWN) {
         record->client_namespace = text_from(workload.namespace);
         record->client_service = text_from(workload.service);
     }
-    if (directory_find(directory, &connection->server, &workload)) {
+    if (directory_find(directory, &connection->server, &workload) == DIRECTORY_KNOWN) {
         record->server_namespace = text_from(workload.namespace);
         record->server_service = text_from(workload.service);
     }

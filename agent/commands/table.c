@@ -127,7 +127,7 @@ static void name_service(const struct table *table, const struct connection *con
                          char name[static NAME_MAX_BYTES])
 {
     struct workload workload;
-    if (directory_find(table->directory, &connection->server, &workload)) {
+    if (directory_find(table->directory, &connection->server, &workload) == DIRECTORY_KNOWN) {
         snprintf(name, NAME_MAX_BYTES, "%.*s%s%.*s", (int)workload.namespace.length,
                  workload.namespace.data, workload.namespace.length > 0 ? "/" : "",
                  (int)workload.service.length, workload.service.data);

@@ -109,8 +109,9 @@ static bool probe(const struct directory *directory, const struct key *key,
     return true;
 }
 
-bool directory_find(const struct directory *directory, const struct endpoint *endpoint,
-                    struct workload *workload_out)
+enum directory_answer directory_find(const struct directory *directory,
+                                     const struct endpoint *endpoint,
+                                     struct workload *workload_out)
 {
     const struct lengths *lengths =
         address_is_ipv4(&endpoint->address) ? &directory->ipv4 : &directory->ipv6;
@@ -122,19 +123,14 @@ bool directory_find(const struct directory *directory, const struct endpoint *en
                           .port = endpoint->port,
                           .bits = length->bits};
         if (length->one_port && endpoint->port != 0 && probe(directory, &key, workload_out)) {
-            return true;
+            return DIRECTORY_KNOWN;
         }
         key.port = 0;
         if (length->every_port && probe(directory, &key, workload_out)) {
-            return true;
+            return DIRECTORY_KNOWN;
         }
     }
-    return false;
-}
-
-bool directory_is_empty(const struct directory *directory)
-{
-    return directory->prefix_count == 0;
+    return directory->prefix_count == 0 ? DIRECTORY_UNNAMED : DIRECTORY_EXTERNAL;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -175,6 +171,8 @@ static bool build_workloads(struct directory *directory, const struct directory_
             struct workload *workload = &directory->workloads[directory->workload_count++];
             workload->namespace = add_name(&at, sorted[i]->namespace);
             workload->service = add_name(&at, sorted[i]->service);
+            workload->called_namespace = workload->namespace;
+            workload->called = workload->service;
             workload->id = (uint32_t)directory->workload_count;
         }
         workload_of[sorted[i] - entries] = (uint32_t)directory->workload_count - 1;

@@ -8,17 +8,30 @@
 #include <stdint.h>
 
 /*
- * Who is behind an address: an immutable table, built once, published by one pointer and read by
- * any number of threads without a lock. Here from the configuration; the Kubernetes watch will
- * build the same structure.
+ * Who is behind an address: an immutable table, published by one pointer and read by any number of
+ * threads without a lock. Made from the configuration, or by the Kubernetes inventory
+ * (agent/kube/inventory.h) from that and from what the API server says.
  */
 struct directory;
 
-/* What an address (and port) is called. Slices point into the directory. */
+/* What an address (and port) is called. Slices point into the directory; absent: empty. */
 struct workload {
-    struct slice namespace;
-    struct slice service;
-    uint32_t id; /* dense, from 1: same names, same id within one directory */
+    struct slice namespace;        /* service_namespace */
+    struct slice service;          /* service_name */
+    struct slice called_namespace; /* of the Kubernetes Service that stands at or in front of the */
+    struct slice called;           /* address and port, where there is just one; else as above */
+    struct slice kind;             /* "Deployment", "StatefulSet", ..., "Pod", "Node", "Service" */
+    struct slice pod;
+    struct slice node;
+    int64_t since_ns; /* CLOCK_MONOTONIC when this became the address' name; 0: was always */
+    uint32_t id;      /* dense, from 1: same names, same id within one directory */
+};
+
+enum directory_answer {
+    DIRECTORY_KNOWN,
+    DIRECTORY_AWAITED,  /* the address is the cluster's, but nobody is known there (yet) */
+    DIRECTORY_EXTERNAL, /* outside every range that is configured or known */
+    DIRECTORY_UNNAMED,  /* no range is known: an address is all there is */
 };
 
 /* One line of the configured names: addresses whose first `prefix_bits` bits (of the 128-bit mapped
@@ -35,10 +48,8 @@ struct directory_entry {
 struct directory *directory_new(const struct directory_entry *entries, size_t count);
 void directory_free(struct directory *directory);
 
-/* Longest prefix first, an entry for the port before one for every port. False: nobody knows the
- * address; the output is untouched. Lock-free, allocation-free; any thread. */
-bool directory_find(const struct directory *directory, const struct endpoint *endpoint,
-                    struct workload *workload_out);
-
-/* Whether any range is configured: then unknown addresses share the name `external`. */
-bool directory_is_empty(const struct directory *directory);
+/* Longest prefix first, an entry for the port before one for every port. Anything but
+ * DIRECTORY_KNOWN leaves the output untouched. Lock-free, allocation-free; any thread. */
+enum directory_answer directory_find(const struct directory *directory,
+                                     const struct endpoint *endpoint,
+                                     struct workload *workload_out);

@@ -33,9 +33,9 @@ static const char *find(const struct directory *directory, const char *address, 
 {
     static char name[64];
     struct endpoint endpoint = {address_of(address), port};
-    struct workload untouched = {{"x", 1}, {"y", 1}, 77};
+    struct workload untouched = {.namespace = {"x", 1}, .service = {"y", 1}, .id = 77};
     struct workload workload = untouched;
-    if (!directory_find(directory, &endpoint, &workload)) {
+    if (directory_find(directory, &endpoint, &workload) != DIRECTORY_KNOWN) {
         assert_memory_equal(&workload, &untouched, sizeof(workload));
         return NULL;
     }
@@ -155,7 +155,7 @@ static void test_ids_are_dense_and_by_name(void **state)
     bool seen[COUNT(entries)] = {false};
     for (size_t i = 0; i < COUNT(entries); i++) {
         struct endpoint endpoint = {entries[i].address, 80};
-        assert_true(directory_find(directory, &endpoint, &found[i]));
+        assert_int_equal(directory_find(directory, &endpoint, &found[i]), DIRECTORY_KNOWN);
         assert_true(slice_equal(found[i].namespace, slice_of(entries[i].namespace)));
         assert_true(slice_equal(found[i].service, slice_of(entries[i].service)));
         assert_in_range(found[i].id, 1, 4);
@@ -173,16 +173,17 @@ static void test_empty(void **state)
     (void)state;
     struct directory *directory = directory_new(NULL, 0);
     assert_non_null(directory);
-    assert_true(directory_is_empty(directory));
-    assert_null(find(directory, "10.0.0.1", 80));
+    struct workload workload;
+    const struct endpoint endpoint = {address_of("10.0.0.1"), 80};
+    assert_int_equal(directory_find(directory, &endpoint, &workload), DIRECTORY_UNNAMED);
     assert_null(find(directory, "::1", 80));
     directory_free(directory);
     directory_free(NULL);
 
-    const struct directory_entry entry = entry_of("10.0.0.1", 32, 0, "a", "b");
+    const struct directory_entry entry = entry_of("10.0.0.2", 32, 0, "a", "b");
     directory = directory_new(&entry, 1);
     assert_non_null(directory);
-    assert_false(directory_is_empty(directory));
+    assert_int_equal(directory_find(directory, &endpoint, &workload), DIRECTORY_EXTERNAL);
     directory_free(directory);
 }
 
@@ -246,7 +247,8 @@ static void test_same_as_a_plain_search(void **state)
                                     (uint16_t)(1 + next_random(&random) % 3)};
         const struct directory_entry *expected = find_slowly(entries, COUNT(entries), &endpoint);
         struct workload workload;
-        assert_int_equal(directory_find(directory, &endpoint, &workload), expected != NULL);
+        enum directory_answer answer = directory_find(directory, &endpoint, &workload);
+        assert_int_equal(answer, expected != NULL ? DIRECTORY_KNOWN : DIRECTORY_EXTERNAL);
         if (expected != NULL) {
             assert_true(slice_equal(workload.service, slice_of(expected->service)));
             hits++;
