@@ -11,7 +11,8 @@
  * with equal times that of the file named first. */
 struct timeline;
 
-/* Opens all files, in this order. NULL and one line when one of them cannot be opened. */
+/* Looks into all files, in this order. NULL and one line when one of them cannot be opened. Regular
+ * files are opened again when their time has come, so any number of them may be given. */
 struct timeline *timeline_open(char *const *paths, size_t count,
                                char error_out[static CAPTURE_FILE_ERROR_SIZE]);
 void timeline_close(struct timeline *timeline);

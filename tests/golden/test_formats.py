@@ -166,6 +166,25 @@ def check_formats(checks, directory, records, wanted):
         checks.equal(f"two files are one timeline, {what}", exchanges(*paths)[1], wanted)
 
 
+def check_many_files(checks, directory, records, wanted):
+    """As a rotating tcpdump leaves them, and more of them than a process may have open."""
+    paths = []
+    for number, record in enumerate(records):
+        paths.append(directory / f"part{number}")
+        paths[-1].write_bytes(pcap([record]))
+    paths.append(directory / "empty")
+    paths[-1].write_bytes(pcap([]))
+    paths.append(directory / "cut")
+    paths[-1].write_bytes(pcap(records[-1:])[:-1])
+    few = len(paths) // 4
+    limited = ["prlimit", f"--nofile={few}", binary(), "read", "--output", "json"]
+    read = subprocess.run([*limited, *paths[few:], *paths[:few]], capture_output=True, text=True, check=False)
+    checks.equal("many files: exit status", read.returncode, 1)
+    checks.equal("many files: what is wrong", read.stderr.count("truncated"), 1)
+    checks.equal("many files: exchanges",
+                 [json.loads(line) for line in read.stdout.splitlines()], wanted)
+
+
 def check_truncated(checks, directory, whole, wanted):
     path = directory / "cut.pcap"
     path.write_bytes(whole[:-10])
@@ -278,6 +297,7 @@ def main():
         checks.equal(f"the capture itself ({errors.strip()})",
                      (status, [exchange["target"] for exchange in wanted]), (0, TARGETS * ROUNDS))
         check_formats(checks, lab.directory, records, wanted)
+        check_many_files(checks, lab.directory, records, wanted)
         check_truncated(checks, lab.directory, path.read_bytes(), wanted)
         check_options(checks, lab.directory, path, server, wanted)
         check_events(checks, path, wanted)
