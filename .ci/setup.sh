@@ -8,7 +8,7 @@ set -euo pipefail
 build_packages=(
     gcc clang make cmake ninja-build pkg-config
     libpcap-dev libyaml-dev libmicrohttpd-dev libmnl-dev zlib1g-dev
-    libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libcmocka-dev
+    libcurl4-openssl-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libcmocka-dev
 )
 demo_packages=(nginx-light iproute2 python3 util-linux)
 test_packages=(
@@ -24,7 +24,7 @@ test_commands=(
     curl wrk tcpdump tshark promtool prometheus tmux capsh git
 )
 matrix_commands=(httpd ab haproxy go node)
-libraries=(libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
+libraries=(libcurl libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
 
 # Daemons that come with the packages; the tests start their own, so these must stay off.
 daemons=(nginx prometheus haproxy)
