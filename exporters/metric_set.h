@@ -29,7 +29,9 @@ struct metric_label {
         value; /* any bytes: made valid UTF-8 and escaped by the writer; empty is left out */
 };
 
-/* Sparse exponential buckets (OpenTelemetry's exponential histogram, Prometheus' native one). */
+/* Sparse exponential buckets (OpenTelemetry's exponential histogram, Prometheus' native one). What
+ * the histogram counted beyond these and zero_count has no value that is known: a request that was
+ * never answered; it stands in the +Inf bucket. */
 struct metric_exponential {
     int schema; /* base = 2^(2^-schema) */
     double zero_threshold;
@@ -39,6 +41,13 @@ struct metric_exponential {
     size_t count;
 };
 
+/* A request that one can look up: one of those in a bucket, not an average of them. */
+struct metric_exemplar {
+    struct text trace_id; /* 32 hexadecimal digits; empty: there is no exemplar */
+    double value;
+    int64_t time_ns; /* since the epoch */
+};
+
 struct metric_histogram {
     const double *bounds;          /* ascending upper bounds, without +Inf */
     const uint64_t *bucket_counts; /* not cumulative; bound_count + 1, the last is +Inf */
@@ -46,6 +55,7 @@ struct metric_histogram {
     uint64_t count;
     double sum;
     const struct metric_exponential *exponential; /* NULL: none */
+    const struct metric_exemplar *exemplars;      /* one of each bucket; NULL: none at all */
 };
 
 struct metric_point {
