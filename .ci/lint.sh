@@ -30,7 +30,7 @@ check_format() { c_files '*.[ch]' | xargs clang-format --dry-run -Werror; }
 # clang's own compile commands: gcc's have warnings that clang does not know.
 commands_of_clang() {
     cmake --preset release-clang --log-level=WARNING >/dev/null
-    cmake --build --preset release-clang --target exporters_proto >/dev/null
+    cmake --build --preset release-clang --target exporters_proto agent_kube_proto >/dev/null
 }
 
 # A file that passed is not read again until it, a header or the rules change.
