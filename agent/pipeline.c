@@ -113,6 +113,8 @@ static struct aggregate_shard *new_shard(const struct pipeline_options *options)
         .max_series = config->metrics.max_series,
         .max_routes_per_service = config->routes.max_per_service,
         .series_idle_ns = (int64_t)config->metrics.series_idle_timeout_s * NS_PER_SECOND,
+        .native_schema = (int)config->metrics.native_schema,
+        .native_max_buckets = config->metrics.native_max_buckets,
         .body_sizes = config->metrics.body_sizes};
     return aggregate_shard_new(&aggregate, options->directory);
 }

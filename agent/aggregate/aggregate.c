@@ -28,8 +28,16 @@ static int init_layouts(struct aggregate_shard *shard, const struct aggregate_op
 {
     int result = histogram_layout_init(&shard->durations, options->duration_buckets,
                                        options->duration_bucket_count, 1e9);
-    return result != 0 ? result
-                       : histogram_layout_init(&shard->sizes, size_buckets, SIZE_BUCKET_COUNT, 1);
+    if (result == 0) {
+        result = histogram_layout_init(&shard->sizes, size_buckets, SIZE_BUCKET_COUNT, 1);
+    }
+    unsigned buckets =
+        options->native_max_buckets == 0 ? HISTOGRAM_WINDOW : options->native_max_buckets;
+    if (result == 0) {
+        histogram_layout_resolve(&shard->durations, options->native_schema, buckets);
+        histogram_layout_resolve(&shard->sizes, options->native_schema, buckets);
+    }
+    return result;
 }
 
 /* Without randomness only the protection against chosen collisions is lost. */

@@ -19,6 +19,8 @@ struct aggregate_options {
     uint32_t max_series;             /* sample lines of this shard */
     uint32_t max_routes_per_service; /* more share "{other}"; 0: no bound but max_series */
     int64_t series_idle_ns;
+    int native_schema;           /* 0 to HISTOGRAM_SCHEMA_MAX (histogram.h) */
+    unsigned native_max_buckets; /* HISTOGRAM_WINDOW_MIN to HISTOGRAM_WINDOW; 0: as many */
     bool body_sizes;
 };
 
@@ -33,9 +35,9 @@ void aggregate_shard_free(struct aggregate_shard *shard);
 /* The sink to give to the exchange stage; the worker's thread only. */
 struct exchange_sink aggregate_shard_sink(struct aggregate_shard *shard);
 
-/* The worker's thread: another directory from now on; names of open connections are looked up
- * again, when none of their requests is counted as active. The former one is no longer used when
- * the call returns. */
+/* The worker's thread: another directory from now on. Ends of open connections that nobody knew are
+ * looked up again, when none of their requests is counted as active; who is known keeps the name.
+ * The former directory is no longer used when the call returns. */
 void aggregate_shard_set_directory(struct aggregate_shard *shard,
                                    const struct directory *directory);
 

@@ -18,6 +18,8 @@ struct pass {
     struct histogram *sum;
     uint64_t *value;
     uint64_t counts[HISTOGRAM_WINDOW];
+    struct metric_exemplar *exemplars;
+    char (*trace_ids)[HISTOGRAM_TRACE_DIGITS];
     size_t *answered; /* entries of the graph's server side, sorted by their server */
     size_t answered_count;
 };
@@ -290,8 +292,12 @@ static bool write_point(struct pass *pass, const struct family *family,
     }
     struct metric_exponential exponential;
     if (family->kind < SERIES_HISTOGRAM_KINDS) {
-        point.histogram = histogram_metric(shard_layout(pass->snapshot->shards[0], family->kind),
-                                           pass->sum, &exponential, pass->counts);
+        const struct histogram_layout *layout =
+            shard_layout(pass->snapshot->shards[0], family->kind);
+        point.histogram = histogram_metric(layout, pass->sum, &exponential, pass->counts);
+        if (histogram_exemplars(layout, pass->sum, pass->exemplars, pass->trace_ids)) {
+            point.histogram.exemplars = pass->exemplars;
+        }
     }
     struct labels labels;
     labels_of(pass->snapshot, first, &labels);
@@ -333,12 +339,24 @@ static void write_family(struct pass *pass, const struct family *family)
     }
 }
 
-/* The largest value of any record, in bytes. */
-static size_t value_size(const struct aggregate_shard *shard)
+static size_t larger(size_t a, size_t b)
 {
-    size_t durations = histogram_cells(&shard->durations);
-    size_t sizes = histogram_cells(&shard->sizes);
-    return (durations > sizes ? durations : sizes) * sizeof(uint64_t);
+    return a > b ? a : b;
+}
+
+/* Room for the largest value of any record. */
+static int make_room(struct pass *pass, const struct aggregate_shard *shard)
+{
+    size_t cells = larger(histogram_cells(&shard->durations), histogram_cells(&shard->sizes));
+    size_t buckets = larger(shard->durations.bound_count, shard->sizes.bound_count) + 1;
+    pass->sum = calloc(cells, sizeof(uint64_t));
+    pass->value = calloc(cells, sizeof(uint64_t));
+    pass->exemplars = calloc(buckets, sizeof(*pass->exemplars));
+    pass->trace_ids = calloc(buckets, sizeof(*pass->trace_ids));
+    return pass->sum == NULL || pass->value == NULL || pass->exemplars == NULL ||
+                   pass->trace_ids == NULL
+               ? -ENOMEM
+               : 0;
 }
 
 int families_write(const struct snapshot *snapshot, const struct metric_sink *sink)
@@ -347,15 +365,17 @@ int families_write(const struct snapshot *snapshot, const struct metric_sink *si
         return 0;
     }
     struct pass pass = {.snapshot = snapshot, .sink = sink};
-    size_t size = value_size(snapshot->shards[0]);
-    pass.sum = malloc(size);
-    pass.value = malloc(size);
-    int result = pass.sum == NULL || pass.value == NULL ? -ENOMEM : find_answered(&pass);
+    int result = make_room(&pass, snapshot->shards[0]);
+    if (result == 0) {
+        result = find_answered(&pass);
+    }
     for (size_t i = 0; result == 0 && i < FAMILY_COUNT; i++) {
         write_family(&pass, &families[i]);
     }
     free(pass.sum);
     free(pass.value);
+    free(pass.exemplars);
+    free(pass.trace_ids);
     free(pass.answered);
     return result;
 }

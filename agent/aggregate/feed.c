@@ -27,13 +27,14 @@ static bool add_numbers(struct aggregate_shard *shard, const struct series_key *
     return series != NULL;
 }
 
-/* DURATION_UNKNOWN counts too: as an observation without a value. */
-static void observe(struct aggregate_shard *shard, const struct series_key *key, uint64_t raw,
-                    uint32_t *recent)
+/* DURATION_UNKNOWN counts too: as an observation without a value. Returns NULL when there was no
+ * room. */
+static struct series *observe(struct aggregate_shard *shard, const struct series_key *key,
+                              uint64_t raw, uint32_t *recent)
 {
     struct series *series = shard_series(shard, key, recent);
     if (series == NULL) {
-        return;
+        return NULL;
     }
     const struct histogram_layout *layout = shard_layout(shard, key->kind);
     struct histogram *histogram = (struct histogram *)series->value;
@@ -43,6 +44,38 @@ static void observe(struct aggregate_shard *shard, const struct series_key *key,
     } else {
         histogram_observe(layout, histogram, raw);
     }
+    series_write_end(series);
+    return series;
+}
+
+/* 64 bits of a trace id, from 16 lower-case hexadecimal digits. */
+static uint64_t read_hex(const char *digits)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < HISTOGRAM_TRACE_DIGITS / 2; i++) {
+        uint8_t digit = (uint8_t)digits[i];
+        value = value << 4 | (uint64_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+    }
+    return value;
+}
+
+/* A trace id of 64 bits is shown with 64 zero bits in front, as OpenTelemetry does. */
+static void exemplify(struct aggregate_shard *shard, struct series *series,
+                      const struct exchange *exchange, uint64_t raw)
+{
+    struct slice id = exchange->trace_id;
+    bool whole = id.length == HISTOGRAM_TRACE_DIGITS;
+    if (series == NULL || raw == DURATION_UNKNOWN ||
+        (!whole && id.length != HISTOGRAM_TRACE_DIGITS / 2)) {
+        return;
+    }
+    const char *low = id.data + (whole ? HISTOGRAM_TRACE_DIGITS / 2 : 0);
+    const struct histogram_exemplar exemplar = {
+        .trace_id = {whole ? read_hex(id.data) : 0, read_hex(low)},
+        .raw = raw,
+        .time_ns = (uint64_t)exchange->response_end_ns};
+    series_write_begin(series);
+    histogram_exemplify(&shard->durations, (struct histogram *)series->value, &exemplar);
     series_write_end(series);
 }
 
@@ -94,8 +127,9 @@ static void feed_request(struct aggregate_shard *shard, const struct connection 
         key.peer = names->address;
         key.port = connection->server.port;
     }
-    observe(shard, &key, between(exchange->start_ns, exchange->response_end_ns),
-            &names->recent[NAMES_RECENT_REQUEST]);
+    uint64_t duration_ns = between(exchange->start_ns, exchange->response_end_ns);
+    struct series *series = observe(shard, &key, duration_ns, &names->recent[NAMES_RECENT_REQUEST]);
+    exemplify(shard, series, exchange, duration_ns);
     if (shard->body_sizes) {
         observe_known(shard, key, SERIES_REQUEST_BODY, exchange->request_body_bytes);
         observe_known(shard, key, SERIES_RESPONSE_BODY, exchange->response_body_bytes);

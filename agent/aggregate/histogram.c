@@ -11,8 +11,8 @@
  * Fixed buckets are found by comparing raw whole numbers, so a value that equals a bound is in its
  * bucket. Exponential buckets are a ring of HISTOGRAM_WINDOW counts over the indexes
  * [first_index, first_index + width): growing the range at either end moves nothing. When a value
- * would stretch the range beyond the ring, neighbouring buckets are added together (index >> 1, one
- * schema coarser) until it fits; 64-bit values always fit at schema 1.
+ * would stretch the range beyond the layout's limit, neighbouring buckets are added together (index
+ * >> 1, one schema coarser) until it fits.
  */
 
 /* A decimal bound times the scale is a whole number up to this; rounding must not lose it. */
@@ -33,6 +33,7 @@ int histogram_layout_init(struct histogram_layout *layout, const double *bounds,
                           double scale)
 {
     *layout = (struct histogram_layout){.bound_count = count, .scale = scale};
+    histogram_layout_resolve(layout, HISTOGRAM_SCHEMA, HISTOGRAM_WINDOW);
     layout->bounds = calloc(count + 1, sizeof(*layout->bounds));
     layout->raw_bounds = calloc(count + 1, sizeof(*layout->raw_bounds));
     if (layout->bounds == NULL || layout->raw_bounds == NULL) {
@@ -43,11 +44,17 @@ int histogram_layout_init(struct histogram_layout *layout, const double *bounds,
         layout->bounds[i] = bounds[i];
         layout->raw_bounds[i] = raw_bound(bounds[i], scale);
     }
-    for (int i = 0; i < 1 << HISTOGRAM_SCHEMA; i++) {
-        long double exponent = (long double)i / (1 << HISTOGRAM_SCHEMA);
+    return 0;
+}
+
+void histogram_layout_resolve(struct histogram_layout *layout, int schema, int64_t window)
+{
+    layout->schema = schema;
+    layout->window = window;
+    for (int i = 0; i < 1 << schema; i++) {
+        long double exponent = (long double)i / (1 << schema);
         layout->fractions[i] = (double)(exp2l(exponent) / 2);
     }
-    return 0;
 }
 
 void histogram_layout_fini(struct histogram_layout *layout)
@@ -59,7 +66,22 @@ void histogram_layout_fini(struct histogram_layout *layout)
 
 size_t histogram_cells(const struct histogram_layout *layout)
 {
-    return sizeof(struct histogram) / sizeof(uint64_t) + layout->bound_count + 1;
+    size_t bucket = 1 + sizeof(struct histogram_exemplar) / sizeof(uint64_t);
+    return sizeof(struct histogram) / sizeof(uint64_t) + (layout->bound_count + 1) * bucket;
+}
+
+static const struct histogram_exemplar *exemplars_of(const struct histogram_layout *layout,
+                                                     const struct histogram *histogram)
+{
+    const void *behind = histogram->buckets + layout->bound_count + 1;
+    return behind;
+}
+
+static struct histogram_exemplar *exemplars_in(const struct histogram_layout *layout,
+                                               struct histogram *histogram)
+{
+    void *behind = histogram->buckets + layout->bound_count + 1;
+    return behind;
 }
 
 int64_t histogram_index(const struct histogram_layout *layout, uint64_t raw)
@@ -67,7 +89,7 @@ int64_t histogram_index(const struct histogram_layout *layout, uint64_t raw)
     int exponent;
     double fraction = frexp((double)raw / layout->scale, &exponent);
     int low = 0;
-    int high = 1 << HISTOGRAM_SCHEMA;
+    int high = 1 << layout->schema;
     while (low < high) { /* the first bound that is not below the fraction */
         int middle = (low + high) / 2;
         if (layout->fractions[middle] < fraction) {
@@ -76,7 +98,7 @@ int64_t histogram_index(const struct histogram_layout *layout, uint64_t raw)
             high = middle;
         }
     }
-    return low - 1 + (int64_t)(exponent - 1) * (1 << HISTOGRAM_SCHEMA);
+    return low - 1 + (int64_t)(exponent - 1) * (1 << layout->schema);
 }
 
 static size_t ring_position(int64_t index)
@@ -104,7 +126,7 @@ static void coarsen(struct histogram *histogram, unsigned steps)
 
 /* Makes room for the bucket `index` (of the histogram's schema) and returns what it is called
  * afterwards. */
-static int64_t stretch(struct histogram *histogram, int64_t index)
+static int64_t stretch(struct histogram *histogram, int64_t index, int64_t window)
 {
     int64_t first = (int64_t)histogram->first_index;
     int64_t last = first + (int64_t)histogram->width - 1;
@@ -115,7 +137,7 @@ static int64_t stretch(struct histogram *histogram, int64_t index)
         last = index;
     }
     unsigned steps = 0;
-    while ((last >> steps) - (first >> steps) >= HISTOGRAM_WINDOW) {
+    while ((last >> steps) - (first >> steps) >= window) {
         steps++;
     }
     if (steps > 0) {
@@ -127,11 +149,12 @@ static int64_t stretch(struct histogram *histogram, int64_t index)
     return index >> steps;
 }
 
-static void add_exponential(struct histogram *histogram, int64_t index, uint64_t amount)
+static void add_exponential(const struct histogram_layout *layout, struct histogram *histogram,
+                            int64_t index, uint64_t amount)
 {
     int64_t first = (int64_t)histogram->first_index;
     if (index < first || index >= first + (int64_t)histogram->width) {
-        index = stretch(histogram, index);
+        index = stretch(histogram, index, layout->window);
     }
     cell_add(&histogram->window[ring_position(index)], amount);
 }
@@ -170,13 +193,43 @@ void histogram_observe(const struct histogram_layout *layout, struct histogram *
     if (raw == 0) {
         cell_add(&histogram->zero_count, 1);
     } else {
-        add_exponential(histogram, histogram_index(layout, raw) >> histogram->coarsened, 1);
+        add_exponential(layout, histogram, histogram_index(layout, raw) >> histogram->coarsened, 1);
     }
 }
 
 void histogram_observe_unknown(const struct histogram_layout *layout, struct histogram *histogram)
 {
     cell_add(&histogram->buckets[layout->bound_count], 1);
+}
+
+void histogram_exemplify(const struct histogram_layout *layout, struct histogram *histogram,
+                         const struct histogram_exemplar *exemplar)
+{
+    struct histogram_exemplar *kept =
+        exemplars_in(layout, histogram) + bucket_of(layout, exemplar->raw);
+    cell_set(&kept->trace_id[0], exemplar->trace_id[0]);
+    cell_set(&kept->trace_id[1], exemplar->trace_id[1]);
+    cell_set(&kept->raw, exemplar->raw);
+    cell_set(&kept->time_ns, exemplar->time_ns);
+}
+
+static bool is_set(const struct histogram_exemplar *exemplar)
+{
+    return (exemplar->trace_id[0] | exemplar->trace_id[1]) != 0;
+}
+
+/* The later of two stays. */
+static void merge_exemplars(const struct histogram_layout *layout, struct histogram *into,
+                            const struct histogram *from)
+{
+    const struct histogram_exemplar *theirs = exemplars_of(layout, from);
+    struct histogram_exemplar *ours = exemplars_in(layout, into);
+    for (size_t i = 0; i <= layout->bound_count; i++) {
+        if (is_set(&theirs[i]) &&
+            (!is_set(&ours[i]) || (int64_t)theirs[i].time_ns > (int64_t)ours[i].time_ns)) {
+            ours[i] = theirs[i];
+        }
+    }
 }
 
 void histogram_merge(const struct histogram_layout *layout, struct histogram *into,
@@ -187,6 +240,7 @@ void histogram_merge(const struct histogram_layout *layout, struct histogram *in
     for (size_t i = 0; i <= layout->bound_count; i++) {
         into->buckets[i] += from->buckets[i];
     }
+    merge_exemplars(layout, into, from);
     if (into->coarsened < from->coarsened) {
         coarsen(into, (unsigned)(from->coarsened - into->coarsened));
     }
@@ -194,7 +248,7 @@ void histogram_merge(const struct histogram_layout *layout, struct histogram *in
     for (int64_t i = first; i < first + (int64_t)from->width; i++) {
         uint64_t amount = from->window[ring_position(i)];
         if (amount > 0) { /* adding may coarsen further, so the schema is asked each time */
-            add_exponential(into, i >> (into->coarsened - from->coarsened), amount);
+            add_exponential(layout, into, i >> (into->coarsened - from->coarsened), amount);
         }
     }
 }
@@ -209,7 +263,7 @@ struct metric_histogram histogram_metric(const struct histogram_layout *layout,
         counts_out[i] = histogram->window[ring_position(first + (int64_t)i)];
     }
     *exponential_out =
-        (struct metric_exponential){.schema = HISTOGRAM_SCHEMA - (int)histogram->coarsened,
+        (struct metric_exponential){.schema = layout->schema - (int)histogram->coarsened,
                                     .zero_threshold = ZERO_THRESHOLD,
                                     .zero_count = histogram->zero_count,
                                     .first_index = (int)first,
@@ -226,4 +280,32 @@ struct metric_histogram histogram_metric(const struct histogram_layout *layout,
                                      .count = count,
                                      .sum = sum,
                                      .exponential = exponential_out};
+}
+
+static void write_trace_id(const uint64_t trace_id[static 2], char text[HISTOGRAM_TRACE_DIGITS])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < HISTOGRAM_TRACE_DIGITS; i++) {
+        size_t half = HISTOGRAM_TRACE_DIGITS / 2;
+        text[i] = digits[trace_id[i / half] >> (60 - 4 * (i % half)) & 0xf];
+    }
+}
+
+bool histogram_exemplars(const struct histogram_layout *layout, const struct histogram *histogram,
+                         struct metric_exemplar *exemplars_out,
+                         char (*texts_out)[HISTOGRAM_TRACE_DIGITS])
+{
+    const struct histogram_exemplar *exemplars = exemplars_of(layout, histogram);
+    bool any = false;
+    for (size_t i = 0; i <= layout->bound_count; i++) {
+        exemplars_out[i] = (struct metric_exemplar){0};
+        if (is_set(&exemplars[i])) {
+            any = true;
+            write_trace_id(exemplars[i].trace_id, texts_out[i]);
+            exemplars_out[i].trace_id = (struct text){texts_out[i], HISTOGRAM_TRACE_DIGITS};
+            exemplars_out[i].value = (double)exemplars[i].raw / layout->scale;
+            exemplars_out[i].time_ns = (int64_t)exemplars[i].time_ns;
+        }
+    }
+    return any;
 }

@@ -51,7 +51,11 @@ struct config_metrics {
     size_t duration_bucket_count;
     unsigned max_series; /* sample lines of a worker */
     unsigned series_idle_timeout_s;
-    bool body_sizes; /* the body size families */
+    bool body_sizes;             /* the body size families */
+    bool native_histograms;      /* beside the classic ones, for scrapes in protobuf */
+    unsigned native_schema;      /* 2^schema exponential buckets for each power of two */
+    unsigned native_max_buckets; /* of one histogram */
+    bool created_lines;          /* `_created` in OpenMetrics */
 };
 
 struct config_memory {

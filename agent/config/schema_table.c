@@ -214,6 +214,45 @@ static const struct schema_key metrics_keys[] = {
         .help = "The histograms of request and response body sizes; they about double the number "
                 "of sample lines.",
     },
+    {
+        .name = "native_histograms",
+        .kind = SCHEMA_BOOL,
+        .offset = offsetof(struct config_metrics, native_histograms),
+        .fallback = "true",
+        .choices = "false|true",
+        .help = "Native histograms beside the classic ones for scrapers that ask for protobuf; "
+                "others never see them.",
+    },
+    {
+        .name = "native_schema",
+        .kind = SCHEMA_COUNT,
+        .offset = offsetof(struct config_metrics, native_schema),
+        .fallback = "5",
+        .minimum = "0",
+        .maximum = "8",
+        .help = "Resolution of the exponential buckets: 2^schema of them for each power of two. 5 "
+                "tells values apart that differ by 2.2 percent.",
+    },
+    {
+        .name = "native_max_buckets",
+        .kind = SCHEMA_COUNT,
+        .offset = offsetof(struct config_metrics, native_max_buckets),
+        .fallback = "160",
+        .minimum = "10",
+        .maximum = "160",
+        .help =
+            "Most exponential buckets of a histogram. Where values spread wider, its resolution "
+            "is halved until they fit.",
+    },
+    {
+        .name = "created_lines",
+        .kind = SCHEMA_BOOL,
+        .offset = offsetof(struct config_metrics, created_lines),
+        .fallback = "false",
+        .choices = "false|true",
+        .help = "A _created line for each counter and histogram in OpenMetrics. Prometheus before "
+                "3 keeps each as one more series.",
+    },
 };
 static const struct schema_section metrics_section = KEYS(metrics_keys);
 

@@ -1,5 +1,6 @@
 #include "tests/unit/aggregate/scene.h"
 
+#include "agent/aggregate/histogram.h"
 #include "exporters/prometheus/prometheus_text.h"
 
 #include <setjmp.h>
@@ -20,6 +21,7 @@ struct aggregate_options scene_options(void)
                                       .duration_bucket_count = 2,
                                       .max_series = 10000,
                                       .max_routes_per_service = 100,
+                                      .native_schema = HISTOGRAM_SCHEMA,
                                       .series_idle_ns = 60 * SECOND};
 }
 

@@ -48,6 +48,10 @@ static void check_defaults(const struct config *config)
     assert_int_equal(config->metrics.max_series, 100000);
     assert_int_equal(config->metrics.series_idle_timeout_s, 3600);
     assert_false(config->metrics.body_sizes);
+    assert_true(config->metrics.native_histograms);
+    assert_int_equal(config->metrics.native_schema, 5);
+    assert_int_equal(config->metrics.native_max_buckets, 160);
+    assert_false(config->metrics.created_lines);
     assert_int_equal(config->memory.limit, 128u << 20);
     assert_int_equal(config->name_count, 0);
     assert_int_equal(config->rule_count, 0);
@@ -110,6 +114,10 @@ static const char every_key[] = "capture:\n"
                                 "  max_series: 100\n"
                                 "  series_idle_timeout: 2h\n"
                                 "  body_sizes: true\n"
+                                "  native_histograms: false\n"
+                                "  native_schema: 8\n"
+                                "  native_max_buckets: 10\n"
+                                "  created_lines: true\n"
                                 "memory: {limit: 1GiB}\n"
                                 "log: {level: debug}\n";
 
@@ -144,6 +152,10 @@ static void test_every_key(void **state)
     assert_int_equal(config->metrics.max_series, 100);
     assert_int_equal(config->metrics.series_idle_timeout_s, 7200);
     assert_true(config->metrics.body_sizes);
+    assert_false(config->metrics.native_histograms);
+    assert_int_equal(config->metrics.native_schema, 8);
+    assert_int_equal(config->metrics.native_max_buckets, 10);
+    assert_true(config->metrics.created_lines);
     assert_int_equal(config->memory.limit, 1u << 30);
     assert_string_equal(config->log_level, "debug");
     config_free(config);

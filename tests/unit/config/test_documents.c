@@ -143,6 +143,10 @@ static void test_example_is_valid_and_holds_the_defaults(void **state)
     assert_int_equal(example->metrics.series_idle_timeout_s,
                      defaults->metrics.series_idle_timeout_s);
     assert_int_equal(example->metrics.body_sizes, defaults->metrics.body_sizes);
+    assert_int_equal(example->metrics.native_histograms, defaults->metrics.native_histograms);
+    assert_int_equal(example->metrics.native_schema, defaults->metrics.native_schema);
+    assert_int_equal(example->metrics.native_max_buckets, defaults->metrics.native_max_buckets);
+    assert_int_equal(example->metrics.created_lines, defaults->metrics.created_lines);
     assert_string_equal(example->log_level, defaults->log_level);
     /* What calls itself an example is there to be seen. */
     assert_true(example->routes.patterns.count > 0);
