@@ -4,7 +4,7 @@ PRESET ?= release
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-matrix fuzz bench fmt lint coverage
+.PHONY: help setup build demo test test-matrix test-cluster fuzz bench fmt lint coverage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,12 @@ test-matrix: ## real servers and clients against each other, exact counts; about
 	@.ci/setup.sh matrix
 	@.ci/build.sh release vethscope matrix_programs
 	@ctest --test-dir build/release -L '^matrix$$' --verbose --no-tests=error
+
+test-cluster: ## names from a real API server; needs Go 1.24, which builds it the first time
+	@.ci/setup.sh cluster
+	@tests/kube/build.py
+	@.ci/build.sh release kube_dump
+	@ctest --test-dir build/release -L '^cluster$$' --verbose --no-tests=error
 
 fuzz: ## every fuzzer for SECONDS (an hour), and what each executed and reached
 	@.ci/setup.sh test

@@ -3,6 +3,7 @@
 # there and, if not, prints the list. Does nothing, fast, when nothing is missing.
 #
 #   .ci/setup.sh build|demo|test|matrix   what to prepare for; each includes the one before it
+#   .ci/setup.sh cluster                  what `test` needs, and what a real API server does
 set -euo pipefail
 
 build_packages=(
@@ -16,6 +17,8 @@ test_packages=(
     curl wrk tcpdump tshark prometheus tmux libcap2-bin git
 )
 matrix_packages=(apache2-bin apache2-utils haproxy python3-requests)
+# Go is asked for by itself: distributions have it older than the API server needs.
+cluster_packages=(openssl)
 
 build_commands=(gcc clang make cmake ninja pkg-config protoc protoc-c)
 demo_commands=(nginx ip python3 setpriv)
@@ -24,6 +27,7 @@ test_commands=(
     curl wrk tcpdump tshark promtool prometheus tmux capsh git
 )
 matrix_commands=(httpd ab haproxy go node)
+cluster_commands=(openssl unshare)
 libraries=(libcurl libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
 
 # Daemons that come with the packages; the tests start their own, so these must stay off.
@@ -66,7 +70,12 @@ select_lists() {
         command -v go >/dev/null || packages+=(golang-go)
         command -v node >/dev/null || packages+=(nodejs)
         ;;
-    *) fail "usage: setup.sh build|demo|test|matrix" ;;
+    cluster)
+        select_lists test
+        packages+=("${cluster_packages[@]}")
+        commands+=("${cluster_commands[@]}")
+        ;;
+    *) fail "usage: setup.sh build|demo|test|matrix|cluster" ;;
     esac
 }
 
@@ -169,6 +178,11 @@ require_cmake() {
     fi
 }
 
+# Not needed once the programs are built and kept; build.py knows.
+require_go() {
+    tests/kube/build.py --check || exit 1
+}
+
 PATH=$PATH:/usr/sbin:/sbin
 select_lists "${1:-test}"
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
@@ -177,3 +191,6 @@ else
     setup_elsewhere
 fi
 require_cmake
+if [ "${1:-test}" = cluster ]; then
+    require_go
+fi

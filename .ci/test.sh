@@ -81,4 +81,4 @@ stage "build the fuzzers" build_tests fuzz -L '^fuzz$'
 stage "fuzz shortly" run_tests fuzz -L '^fuzz$'
 current="tests of the release build"
 printf '\n== %s\n' "$current"
-run_tests release -LE '^(fuzz|matrix)$'
+run_tests release -LE '^(fuzz|matrix|cluster)$'

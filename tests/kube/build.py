@@ -2,6 +2,7 @@
 """Builds the programs of a real cluster from the modules that go.mod pins, once.
 
     build.py [PROGRAM ...]      by default those of the tests: etcd kube-apiserver
+    build.py --check            whether they are there or could be built here
 
 They are kept under ${XDG_CACHE_HOME:-~/.cache}/vethscope, in a directory named by their version, and
 printed as one path a line. Needs Go and, the first time, its module proxy and some minutes.
@@ -120,17 +121,29 @@ def ensure(programs=DEFAULT_PROGRAMS):
     return paths
 
 
-def main():
-    if any(argument.startswith("-") for argument in sys.argv[1:]):
-        print(__doc__.strip(), file=sys.stderr)
-        return 0 if sys.argv[1] in ("-h", "--help") else 2
+def check():
+    """Complains where the default programs are neither there nor could be built."""
+    if not all(program_path(program).exists() for program in DEFAULT_PROGRAMS):
+        require_go()
+
+
+def report(action):
+    """The exit status of doing that."""
     try:
-        for path in ensure(sys.argv[1:] or DEFAULT_PROGRAMS).values():
-            print(path)
+        action()
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def main():
+    if sys.argv[1:] == ["--check"]:
+        return report(check)
+    if any(argument.startswith("-") for argument in sys.argv[1:]):
+        print(__doc__.strip(), file=sys.stderr)
+        return 0 if sys.argv[1] in ("-h", "--help") else 2
+    return report(lambda: print(*ensure(sys.argv[1:] or DEFAULT_PROGRAMS).values(), sep="\n"))
 
 
 if __name__ == "__main__":

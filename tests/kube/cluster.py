@@ -203,6 +203,10 @@ class Cluster:
     def agent_token(self, **options):
         return self.api.token_for(ACCOUNT, ACCOUNT_NAMESPACE, **options)
 
+    def client(self, token):
+        """A client of the API with somebody else's rights."""
+        return Api(self.port, self.ca_file, token)
+
     def kubeconfig(self, name="agent", token=None, token_file=None, port=None, ca_file=None,
                    client=None):
         """Writes a kubeconfig and returns its path; by default the agent's, with a fresh token.
