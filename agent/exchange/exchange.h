@@ -38,6 +38,13 @@ enum exchange_reason {
     EXCHANGE_REASON_UNSOLICITED, /* an answer to nothing, as 408 on an idle connection */
 };
 
+/* What the request's trace context says about recording its trace. */
+enum exchange_sampling {
+    EXCHANGE_SAMPLING_OPEN, /* nothing */
+    EXCHANGE_NOT_SAMPLED,
+    EXCHANGE_SAMPLED
+};
+
 /* What is not known. */
 #define EXCHANGE_TIME_UNKNOWN INT64_MIN
 #define EXCHANGE_SIZE_UNKNOWN UINT64_MAX
@@ -72,13 +79,15 @@ struct exchange {
     struct slice route;  /* low-cardinality template */
     struct slice host;   /* authority of the target, else the Host field */
     struct slice user_agent;
-    struct slice trace_id; /* 16 or 32 lower-case hex digits, from the trace context fields */
+    struct slice trace_id;   /* 16 or 32 lower-case hex digits, from the trace context fields */
+    uint64_t parent_span_id; /* from there too: the span that asked; 0: none */
     uint16_t status;
     uint16_t interim[EXCHANGE_INTERIM_MAX];
     uint8_t interim_count;
     uint8_t minor_version; /* of the request, else of the response */
     enum exchange_outcome outcome;
     enum exchange_reason reason;
+    enum exchange_sampling sampling;
     bool ambiguous;
 };
 

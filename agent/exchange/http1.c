@@ -1,7 +1,7 @@
 #include "agent/exchange/http1.h"
 
 #include "agent/exchange/matching.h"
-#include "agent/exchange/trace_id.h"
+#include "agent/exchange/trace_context.h"
 
 #include <string.h>
 #include <strings.h>
@@ -69,8 +69,8 @@ static void request_head(struct pairing *pairing, struct conversation *conversat
 {
     struct speaker *client = &conversation->speakers[ROLE_CLIENT];
     const struct http_head *head = &client->parser.head;
-    char trace_id[TRACE_ID_LENGTH];
-    size_t trace_length = trace_id_find(head, trace_id);
+    struct trace_context trace;
+    trace_context_find(head, &trace);
     struct exchange exchange = {
         .start_ns = start->time_ns,
         .request_end_ns = EXCHANGE_TIME_UNKNOWN,
@@ -82,7 +82,9 @@ static void request_head(struct pairing *pairing, struct conversation *conversat
         .target = slice_from(head->target),
         .host = host_of(head),
         .user_agent = slice_from(head->field[HTTP_FIELD_USER_AGENT]),
-        .trace_id = {trace_length > 0 ? trace_id : NULL, trace_length},
+        .trace_id = {trace.trace_id_length > 0 ? trace.trace_id : NULL, trace.trace_id_length},
+        .parent_span_id = trace.parent_span_id,
+        .sampling = trace.sampling,
         .minor_version = head->minor_version,
         .ambiguous = client->parser.ambiguous,
     };
