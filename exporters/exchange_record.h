@@ -12,6 +12,13 @@
  */
 #define RECORD_UNKNOWN UINT64_MAX
 
+/* What the request said about recording its trace. */
+enum record_sampling {
+    RECORD_SAMPLING_OPEN,
+    RECORD_NOT_SAMPLED,
+    RECORD_SAMPLED
+};
+
 struct exchange_record {
     int64_t time_ns; /* since the epoch: first byte of the request, else of the response */
     struct text side;
@@ -34,6 +41,8 @@ struct exchange_record {
     const uint16_t *interim;
     size_t interim_count;
     bool ambiguous;
+    enum record_sampling sampling;
+    uint64_t parent_span_id; /* the span that asked; 0: none */
     uint64_t request_body_bytes;
     uint64_t response_body_bytes;
     uint64_t request_ns; /* durations */

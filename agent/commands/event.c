@@ -31,6 +31,14 @@ static uint64_t connect_time(const struct exchange *exchange)
     return (uint64_t)(exchange->connect_server_ns + exchange->connect_client_ns);
 }
 
+static enum record_sampling sampling_of(enum exchange_sampling sampling)
+{
+    static const enum record_sampling same[] = {[EXCHANGE_SAMPLING_OPEN] = RECORD_SAMPLING_OPEN,
+                                                [EXCHANGE_NOT_SAMPLED] = RECORD_NOT_SAMPLED,
+                                                [EXCHANGE_SAMPLED] = RECORD_SAMPLED};
+    return same[sampling];
+}
+
 static void set_names(struct exchange_record *record, const struct connection *connection,
                       const struct directory *directory)
 {
@@ -73,6 +81,8 @@ struct exchange_record event_record(const struct connection *connection,
         .interim = exchange->interim,
         .interim_count = exchange->interim_count,
         .ambiguous = exchange->ambiguous,
+        .sampling = sampling_of(exchange->sampling),
+        .parent_span_id = exchange->parent_span_id,
         .request_body_bytes = size_of(exchange->request_body_bytes),
         .response_body_bytes = size_of(exchange->response_body_bytes),
         .request_ns = duration(exchange->start_ns, exchange->request_end_ns),
