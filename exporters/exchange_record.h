@@ -11,6 +11,7 @@
  * numbers, 0 for the status. Texts are the peer's bytes; writers escape them.
  */
 #define RECORD_UNKNOWN UINT64_MAX
+#define RECORD_TIME_UNKNOWN INT64_MIN /* of time_ns */
 
 /* What the request said about recording its trace. */
 enum record_sampling {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Which way a frame crossed the link of a pod; capture files do not tell. */
@@ -33,6 +34,7 @@ struct frame {
     uint32_t interface; /* kernel index when live; a number of the source's own from a file */
     enum frame_link link;
     enum frame_direction direction;
+    bool untimed; /* the file has no time for it: time_ns is that of a frame before */
 };
 
 /* Takes each frame in the order of capture. */

@@ -242,6 +242,7 @@ static enum record_status read_packet(struct pcapng_reader *reader, const struct
                                 .time_ns = time_of(interface, ticks),
                                 .interface = interface->number,
                                 .link = interface->link};
+    reader->latest_ns = frame_out->time_ns;
     return RECORD_FRAME;
 }
 
@@ -267,8 +268,10 @@ static enum record_status read_simple_packet(struct pcapng_reader *reader, const
     *frame_out = (struct frame){.bytes = body->at + 4,
                                 .captured_length = captured,
                                 .wire_length = wire,
+                                .time_ns = reader->latest_ns,
                                 .interface = interface->number,
-                                .link = interface->link};
+                                .link = interface->link,
+                                .untimed = true};
     return RECORD_FRAME;
 }
 

@@ -18,7 +18,8 @@ struct pcapng_reader {
     struct pcapng_interface *interfaces; /* of the section */
     uint32_t interface_count;
     uint32_t interface_capacity;
-    uint32_t pending; /* length of the block delivered last */
+    uint32_t pending;  /* length of the block delivered last */
+    int64_t latest_ns; /* of the packets so far */
     const char *damage;
 };
 

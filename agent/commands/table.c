@@ -158,7 +158,8 @@ void table_add(struct table *table, const struct connection *connection,
         exchange->request_body_bytes != EXCHANGE_SIZE_UNKNOWN ? exchange->request_body_bytes : 0;
     row->bytes +=
         exchange->response_body_bytes != EXCHANGE_SIZE_UNKNOWN ? exchange->response_body_bytes : 0;
-    if (exchange->response_end_ns != EXCHANGE_TIME_UNKNOWN) {
+    if (exchange->start_ns != EXCHANGE_TIME_UNKNOWN &&
+        exchange->response_end_ns != EXCHANGE_TIME_UNKNOWN) {
         histogram_observe(&table->layout, row->durations,
                           (uint64_t)(exchange->response_end_ns - exchange->start_ns));
     }

@@ -253,8 +253,10 @@ static enum decode_result decode_sll2(struct decoder *decoder)
 
 enum decode_result decode_frame(const struct frame *frame, struct segment *segment_out)
 {
-    struct segment segment = {
-        .time_ns = frame->time_ns, .interface = frame->interface, .direction = frame->direction};
+    struct segment segment = {.time_ns = frame->time_ns,
+                              .interface = frame->interface,
+                              .direction = frame->direction,
+                              .untimed = frame->untimed};
     struct decoder decoder = {.reader = reader_over(frame->bytes, frame->captured_length),
                               .wire_left = frame->wire_length,
                               .segment = &segment};

@@ -32,4 +32,5 @@ struct segment {
     const uint8_t *payload;
     uint8_t flags; /* enum tcp_flag */
     enum frame_direction direction;
+    bool untimed; /* time_ns is that of a packet before */
 };

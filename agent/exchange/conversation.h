@@ -91,6 +91,7 @@ struct conversation {
     enum conversation_role first_finished; /* ROLES: nobody yet */
     unsigned client_side;
     uint64_t unplaced_bytes; /* passed over while searching: missed, or blind in the end */
+    bool untimed;            /* its times are not to be told */
     bool begun;              /* content was seen */
     bool roles_known;
     bool opened;    /* CONNECTION_OPENED was sent */

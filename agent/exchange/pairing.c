@@ -260,6 +260,7 @@ static void on_data(void *context, struct flow *flow, unsigned side, const struc
         begin(context, flow);
     }
     pairing->now_ns = data->time_ns;
+    conversation->untimed = flow->untimed;
     switch (conversation->protocol) {
     case CONVERSATION_HTTP1:
         read_http1(context, flow, side, data);
@@ -373,7 +374,7 @@ static void on_answered(void *context, struct flow *flow, unsigned client_side, 
     struct conversation *conversation = conversation_of(flow);
     set_roles(context, flow, client_side);
     conversation->connect_server_ns = EXCHANGE_TIME_UNKNOWN;
-    if (flow->syn_ns != 0 && time_ns >= flow->syn_ns) {
+    if (!flow->untimed && flow->syn_ns != 0 && time_ns >= flow->syn_ns) {
         conversation->connect_server_ns = time_ns - flow->syn_ns;
     }
 }
@@ -384,7 +385,7 @@ static void on_established(void *context, struct flow *flow, unsigned client_sid
     set_roles(context, flow, client_side);
     open_connection(context, conversation);
     conversation->connect_client_ns = EXCHANGE_TIME_UNKNOWN;
-    if (time_ns >= flow->syn_ack_ns) {
+    if (!flow->untimed && time_ns >= flow->syn_ack_ns) {
         conversation->connect_client_ns = time_ns - flow->syn_ack_ns;
         conversation_event(context, conversation, CONNECTION_CONNECT_CLIENT_NS,
                            (uint64_t)conversation->connect_client_ns);

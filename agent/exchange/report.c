@@ -14,6 +14,17 @@ static bool goes_back(int64_t from_ns, int64_t to_ns)
     return is_known(from_ns) && is_known(to_ns) && to_ns < from_ns;
 }
 
+/* Packets without a time: nobody knows when anything was. */
+static void drop_all_times(struct exchange *exchange)
+{
+    exchange->start_ns = EXCHANGE_TIME_UNKNOWN;
+    exchange->request_end_ns = EXCHANGE_TIME_UNKNOWN;
+    exchange->response_start_ns = EXCHANGE_TIME_UNKNOWN;
+    exchange->response_end_ns = EXCHANGE_TIME_UNKNOWN;
+    exchange->connect_server_ns = EXCHANGE_TIME_UNKNOWN;
+    exchange->connect_client_ns = EXCHANGE_TIME_UNKNOWN;
+}
+
 /* A clock that was set back between the packets makes all times of the exchange worthless. */
 static void drop_times_across_step(struct exchange *exchange, bool stepped)
 {
@@ -44,6 +55,9 @@ static void send_exchange(struct pairing *pairing, struct conversation *conversa
         exchange->connect_client_ns = conversation->connect_client_ns;
     }
     drop_times_across_step(exchange, stepped);
+    if (conversation->untimed) {
+        drop_all_times(exchange);
+    }
     pairing->sink.exchange(pairing->sink.context, &conversation->connection, exchange);
 }
 

