@@ -9,7 +9,8 @@ set -euo pipefail
 build_packages=(
     gcc clang make cmake ninja-build pkg-config
     libpcap-dev libyaml-dev libmicrohttpd-dev libmnl-dev zlib1g-dev
-    libcurl4-openssl-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libcmocka-dev
+    libcurl4-openssl-dev libzstd-dev librdkafka-dev
+    libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libcmocka-dev
 )
 demo_packages=(nginx-light iproute2 python3 util-linux)
 test_packages=(
@@ -28,7 +29,7 @@ test_commands=(
 )
 matrix_commands=(httpd ab haproxy go node)
 cluster_commands=(openssl unshare)
-libraries=(libcurl libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
+libraries=(libcurl libzstd libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
 
 # Daemons that come with the packages; the tests start their own, so these must stay off.
 daemons=(nginx prometheus haproxy)
