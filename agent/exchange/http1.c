@@ -175,6 +175,18 @@ static bool starts_with_method(const struct stream_data *data)
     return false;
 }
 
+/* "http:" or "https:", and not a version in a target's place. */
+static bool is_absolute(const char *target, size_t length)
+{
+    static const char scheme[] = "http";
+    size_t at = sizeof(scheme) - 1;
+    if (length <= at + 1 || strncasecmp(target, scheme, at) != 0) {
+        return false;
+    }
+    at += (target[at] | 0x20) == 's' ? 1 : 0;
+    return target[at] == ':';
+}
+
 /* Whether what stands behind the first word begins as a target does (RFC 9112 section 3.2): the
  * parser takes more, but not everything that ends in HTTP/1.1 is a request. */
 static bool has_target(const struct stream_data *data)
@@ -186,8 +198,8 @@ static bool has_target(const struct stream_data *data)
     static const char connect[] = "CONNECT";
     size_t method = (size_t)(space - data->bytes);
     bool tunnel = method == sizeof(connect) - 1 && memcmp(data->bytes, connect, method) == 0;
-    bool absolute = (space[1] | 0x20) == 'h';
-    return space[1] == '/' || space[1] == '*' || absolute || tunnel;
+    size_t left = data->length - method - 1;
+    return space[1] == '/' || space[1] == '*' || tunnel || is_absolute(space + 1, left);
 }
 
 enum http_sniff http1_recognise(const struct stream_data *data)
