@@ -27,8 +27,16 @@ struct exchange_record {
     struct text server;
     struct text client_namespace; /* names are absent where nobody knows the address */
     struct text client_service;
+    struct text client_kind; /* "Deployment", ...; these three where Kubernetes is known */
+    struct text client_pod;
+    struct text client_node;
     struct text server_namespace;
     struct text server_service;
+    struct text server_kind;
+    struct text server_pod;
+    struct text server_node;
+    struct text called_namespace; /* of the Kubernetes Service in front of the server */
+    struct text called_service;
     struct text method;
     struct text target;
     struct text route;

@@ -1,15 +1,67 @@
 #include "exporters/events/event_protobuf.h"
 
-#include "exporters/proto/vethscope/v1/exchange.pb-c.h"
+#include "exporters/utf8.h"
 
-#include <ctype.h>
-#include <stdbool.h>
+#include <endian.h>
 #include <stdlib.h>
+
+/*
+ * Written by hand, field by field in the order of the numbers: the bytes are those that protobuf-c
+ * would write (a test compares them), without its walk over descriptors. Room for the longest
+ * possible message is reserved at once, so nothing below checks for room.
+ */
 
 /* A byte of a string is replaced by U+FFFD at worst: three bytes. */
 #define STRING_GROWTH 3
-/* Longest name of an enumeration's value, terminator included. */
-#define ENUM_NAME_SIZE 64
+/* Tags, lengths and numbers of all fields together, at their longest. */
+#define NUMBERS_SIZE 512
+/* What a usual message takes beside its texts; a wrong guess costs a memmove. */
+#define USUAL_NUMBERS_SIZE 80
+
+enum wire_type {
+    WIRE_VARINT,
+    WIRE_FIXED64,
+    WIRE_LENGTH
+};
+
+/* The messages' field numbers. */
+enum endpoint_field {
+    ENDPOINT_ADDRESS = 1,
+    ENDPOINT_PORT,
+    ENDPOINT_NAMESPACE,
+    ENDPOINT_SERVICE,
+    ENDPOINT_KIND,
+    ENDPOINT_POD,
+    ENDPOINT_NODE
+};
+
+enum exchange_field {
+    EXCHANGE_TIME = 1,
+    EXCHANGE_SIDE,
+    EXCHANGE_CLIENT,
+    EXCHANGE_SERVER,
+    EXCHANGE_METHOD,
+    EXCHANGE_TARGET,
+    EXCHANGE_ROUTE,
+    EXCHANGE_HOST,
+    EXCHANGE_USER_AGENT,
+    EXCHANGE_VERSION,
+    EXCHANGE_TRACE_ID,
+    EXCHANGE_STATUS,
+    EXCHANGE_INTERIM,
+    EXCHANGE_OUTCOME,
+    EXCHANGE_REASON,
+    EXCHANGE_AMBIGUOUS,
+    EXCHANGE_REQUEST_BODY,
+    EXCHANGE_RESPONSE_BODY,
+    EXCHANGE_REQUEST_TIME,
+    EXCHANGE_SERVER_TIME,
+    EXCHANGE_RESPONSE_TIME,
+    EXCHANGE_DURATION,
+    EXCHANGE_CONNECT_TIME,
+    EXCHANGE_CALLED_NAMESPACE,
+    EXCHANGE_CALLED_SERVICE
+};
 
 void event_protobuf_init(struct event_protobuf *events)
 {
@@ -21,176 +73,320 @@ void event_protobuf_fini(struct event_protobuf *events)
     byte_writer_fini(&events->strings);
 }
 
-/* Room for all strings of a record at once: the messages point into it. */
-static bool reserve_strings(struct byte_writer *strings, const struct exchange_record *record)
+/* ---- texts ---- */
+
+/* Which texts of a record are strings of the message; both ends' addresses are split beforehand. */
+static const size_t string_offsets[] = {
+    offsetof(struct exchange_record, client),
+    offsetof(struct exchange_record, client_namespace),
+    offsetof(struct exchange_record, client_service),
+    offsetof(struct exchange_record, client_kind),
+    offsetof(struct exchange_record, client_pod),
+    offsetof(struct exchange_record, client_node),
+    offsetof(struct exchange_record, server),
+    offsetof(struct exchange_record, server_namespace),
+    offsetof(struct exchange_record, server_service),
+    offsetof(struct exchange_record, server_kind),
+    offsetof(struct exchange_record, server_pod),
+    offsetof(struct exchange_record, server_node),
+    offsetof(struct exchange_record, called_namespace),
+    offsetof(struct exchange_record, called_service),
+    offsetof(struct exchange_record, method),
+    offsetof(struct exchange_record, target),
+    offsetof(struct exchange_record, route),
+    offsetof(struct exchange_record, host),
+    offsetof(struct exchange_record, user_agent),
+    offsetof(struct exchange_record, version),
+    offsetof(struct exchange_record, trace_id),
+};
+#define STRINGS (sizeof(string_offsets) / sizeof(string_offsets[0]))
+
+static struct text *string_at(struct exchange_record *record, size_t i)
 {
-    const struct text *all[] = {
-        &record->client,         &record->server,     &record->client_namespace,
-        &record->client_service, &record->method,     &record->server_namespace,
-        &record->server_service, &record->target,     &record->route,
-        &record->host,           &record->user_agent, &record->version,
-        &record->trace_id};
-    size_t size = 0;
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        size += all[i]->length * STRING_GROWTH + 1;
-    }
-    byte_writer_reset(strings);
-    return byte_writer_reserve(strings, size) != NULL;
+    return (struct text *)(void *)((char *)record + string_offsets[i]);
 }
 
-static char *string_of(struct byte_writer *strings, struct text text)
+/* ASCII without NUL, eight bytes at a time; nearly every text is. */
+static bool is_plain(struct text text)
 {
-    char *string = strings->data + strings->length;
-    byte_writer_utf8(strings, text);
-    byte_writer_byte(strings, '\0');
-    return string;
-}
-
-/* The value called PREFIX_TEXT, as the generated descriptor knows it; 0 for none. */
-static int enum_of(const ProtobufCEnumDescriptor *descriptor, const char *prefix, struct text text)
-{
-    char name[ENUM_NAME_SIZE];
-    size_t length = strlen(prefix);
-    if (length + text.length >= sizeof(name)) {
-        return 0;
-    }
-    memcpy(name, prefix, length);
-    for (size_t i = 0; i < text.length; i++) {
-        name[length++] = (char)toupper((unsigned char)text.data[i]);
-    }
-    name[length] = '\0';
-    const ProtobufCEnumValue *value =
-        protobuf_c_enum_descriptor_get_value_by_name(descriptor, name);
-    return value == NULL ? 0 : value->value;
-}
-
-/* "10.0.0.1:80" or "[2001:db8::1]:80" as address and port. */
-static void set_address(struct byte_writer *strings, struct text text,
-                        Vethscope__V1__Endpoint *endpoint)
-{
-    const char *colon = text.length == 0 ? NULL : memrchr(text.data, ':', text.length);
-    struct text address = text;
-    if (colon != NULL) {
-        address.length = (size_t)(colon - text.data);
-        const char *end = text.data + text.length;
-        for (const char *digit = colon + 1; digit < end; digit++) {
-            endpoint->port = endpoint->port * 10 + (uint32_t)(*digit - '0');
+    const uint64_t ones = 0x0101010101010101U;
+    const uint64_t high = 0x8080808080808080U;
+    size_t i = 0;
+    for (; i + sizeof(uint64_t) <= text.length; i += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, text.data + i, sizeof(word));
+        /* The second term has a high bit where a byte is 0 (or behind one that is). */
+        if (((word | (word - ones)) & high) != 0) {
+            return false;
         }
     }
-    if (address.length >= 2 && address.data[0] == '[') {
-        address.data++;
-        address.length -= 2;
+    for (; i < text.length; i++) {
+        if ((signed char)text.data[i] <= 0) {
+            return false;
+        }
     }
-    endpoint->address = string_of(strings, address);
+    return true;
 }
 
-static void set_strings(struct byte_writer *strings, const struct exchange_record *record,
-                        Vethscope__V1__Exchange *message)
+static size_t length_of_strings(struct exchange_record *record)
 {
-    message->method = string_of(strings, record->method);
-    message->target = string_of(strings, record->target);
-    message->route = string_of(strings, record->route);
-    message->host = string_of(strings, record->host);
-    message->user_agent = string_of(strings, record->user_agent);
-    message->protocol_version = string_of(strings, record->version);
-    message->trace_id = string_of(strings, record->trace_id);
+    size_t length = 0;
+    for (size_t i = 0; i < STRINGS; i++) {
+        length += string_at(record, i)->length;
+    }
+    return length;
 }
 
-/* Each of these is alone in its oneof: the case says that it is set. */
-static void set_sizes(const struct exchange_record *record, Vethscope__V1__Exchange *message)
+/* Makes every string fit for a message. Returns their length, or SIZE_MAX without memory. */
+static size_t clean_strings(struct byte_writer *strings, struct exchange_record *record)
 {
-    if (record->request_body_bytes != RECORD_UNKNOWN) {
-        message->request_body_case = VETHSCOPE__V1__EXCHANGE__REQUEST_BODY_REQUEST_BODY_BYTES;
-        message->request_body_bytes = record->request_body_bytes;
+    size_t length = length_of_strings(record);
+    byte_writer_reset(strings);
+    for (size_t i = 0; i < STRINGS; i++) {
+        struct text *text = string_at(record, i);
+        if (text->length == 0 || is_plain(*text)) {
+            continue;
+        }
+        /* At the first of them for all, as the texts point there. */
+        if (strings->length == 0 && byte_writer_reserve(strings, length * STRING_GROWTH) == NULL) {
+            return SIZE_MAX;
+        }
+        char *start = strings->data + strings->length;
+        byte_writer_utf8(strings, *text);
+        *text = (struct text){start, (size_t)(strings->data + strings->length - start)};
     }
-    if (record->response_body_bytes != RECORD_UNKNOWN) {
-        message->response_body_case = VETHSCOPE__V1__EXCHANGE__RESPONSE_BODY_RESPONSE_BODY_BYTES;
-        message->response_body_bytes = record->response_body_bytes;
+    return strings->length == 0 ? length : length_of_strings(record);
+}
+
+/* ---- fields ---- */
+
+static unsigned char *put_varint(unsigned char *at, uint64_t value)
+{
+    while (value > 0x7f) {
+        *at++ = (unsigned char)(value | 0x80);
+        value >>= 7;
+    }
+    *at++ = (unsigned char)value;
+    return at;
+}
+
+static size_t varint_size(uint64_t value)
+{
+    /* 7 bits a byte, at least one: (bits - 1) / 7 + 1. */
+    unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
+    return (bits + 6) / 7;
+}
+
+static inline unsigned char *put_tag(unsigned char *at, unsigned field, enum wire_type type)
+{
+    return put_varint(at, field << 3 | (unsigned)type);
+}
+
+static inline unsigned char *put_bytes(unsigned char *at, struct text text)
+{
+    memcpy(at, text.data, text.length);
+    return at + text.length;
+}
+
+static inline unsigned char *put_text(unsigned char *at, unsigned field, struct text text)
+{
+    if (text.length == 0) {
+        return at;
+    }
+    at = put_tag(at, field, WIRE_LENGTH);
+    at = put_varint(at, text.length);
+    return put_bytes(at, text);
+}
+
+/* Of a field whose 0 means that it is not set. */
+static inline unsigned char *put_number(unsigned char *at, unsigned field, uint64_t value)
+{
+    return value == 0 ? at : put_varint(put_tag(at, field, WIRE_VARINT), value);
+}
+
+/* Of a field that is alone in its oneof: 0 is a value. */
+static inline unsigned char *put_known(unsigned char *at, unsigned field, uint64_t value)
+{
+    return value == RECORD_UNKNOWN ? at : put_varint(put_tag(at, field, WIRE_VARINT), value);
+}
+
+/* ---- what texts stand for ---- */
+
+static uint64_t index_in(struct text text, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text.length == strlen(names[i]) && memcmp(text.data, names[i], text.length) == 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+/* Enumerations are numbered from 1, in this order. */
+static uint64_t side_of(struct text text)
+{
+    static const char *const names[] = {"server", "client"};
+    return text.length == 0 ? 0 : index_in(text, names, 2);
+}
+
+static uint64_t outcome_of(struct text text)
+{
+    static const char *const names[] = {"complete",         "client_closed",      "server_closed",
+                                        "connection_reset", "truncated_response", "timeout",
+                                        "unparsable",       "request_only",       "response_only"};
+    return text.length == 0 ? 0 : index_in(text, names, sizeof(names) / sizeof(names[0]));
+}
+
+static uint64_t reason_of(struct text text)
+{
+    static const char *const names[] = {"capture_end",    "gap",       "evicted",
+                                        "interface_gone", "midstream", "unsolicited"};
+    return text.length == 0 ? 0 : index_in(text, names, sizeof(names) / sizeof(names[0]));
+}
+
+/* ---- messages ---- */
+
+struct end {
+    struct text address; /* without port and brackets */
+    uint64_t port;
+    struct text namespace;
+    struct text service;
+    struct text kind;
+    struct text pod;
+    struct text node;
+};
+
+/* "10.0.0.1:80" or "[2001:db8::1]:80" as address and port. */
+static void set_address(struct text text, struct end *end)
+{
+    const char *colon = text.length == 0 ? NULL : memrchr(text.data, ':', text.length);
+    end->address = text;
+    end->port = 0;
+    if (colon != NULL) {
+        end->address.length = (size_t)(colon - text.data);
+        for (const char *digit = colon + 1; digit < text.data + text.length; digit++) {
+            end->port = (uint32_t)(end->port * 10 + (uint32_t)(*digit - '0'));
+        }
+    }
+    if (end->address.length >= 2 && end->address.data[0] == '[') {
+        end->address.data++;
+        end->address.length -= 2;
     }
 }
 
-static void set_durations(const struct exchange_record *record, Vethscope__V1__Exchange *message)
+static size_t text_size(struct text text)
 {
-    if (record->request_ns != RECORD_UNKNOWN) {
-        message->request_time_case = VETHSCOPE__V1__EXCHANGE__REQUEST_TIME_REQUEST_DURATION_NANO;
-        message->request_duration_nano = record->request_ns;
-    }
-    if (record->server_ns != RECORD_UNKNOWN) {
-        message->server_time_case = VETHSCOPE__V1__EXCHANGE__SERVER_TIME_SERVER_DURATION_NANO;
-        message->server_duration_nano = record->server_ns;
-    }
-    if (record->response_ns != RECORD_UNKNOWN) {
-        message->response_time_case = VETHSCOPE__V1__EXCHANGE__RESPONSE_TIME_RESPONSE_DURATION_NANO;
-        message->response_duration_nano = record->response_ns;
-    }
-    if (record->duration_ns != RECORD_UNKNOWN) {
-        message->total_time_case = VETHSCOPE__V1__EXCHANGE__TOTAL_TIME_DURATION_NANO;
-        message->duration_nano = record->duration_ns;
-    }
-    if (record->connect_ns != RECORD_UNKNOWN) {
-        message->connect_time_case = VETHSCOPE__V1__EXCHANGE__CONNECT_TIME_CONNECT_DURATION_NANO;
-        message->connect_duration_nano = record->connect_ns;
-    }
+    return text.length == 0 ? 0 : 1 + varint_size(text.length) + text.length;
 }
 
-static void set_result(const struct exchange_record *record, Vethscope__V1__Exchange *message)
+static unsigned char *put_end(unsigned char *at, unsigned field, const struct end *end)
 {
-    if (record->time_ns != RECORD_TIME_UNKNOWN) { /* else 0: no captured packet is of 1970 */
-        message->time_unix_nano = (uint64_t)record->time_ns;
-    }
-    message->side =
-        (Vethscope__V1__Side)enum_of(&vethscope__v1__side__descriptor, "SIDE_", record->side);
-    message->outcome = (Vethscope__V1__Outcome)enum_of(&vethscope__v1__outcome__descriptor,
-                                                       "OUTCOME_", record->outcome);
-    message->reason = (Vethscope__V1__Reason)enum_of(&vethscope__v1__reason__descriptor, "REASON_",
-                                                     record->reason);
-    message->status = record->status;
-    message->ambiguous = record->ambiguous;
+    size_t size = text_size(end->address) + text_size(end->namespace) + text_size(end->service) +
+                  text_size(end->kind) + text_size(end->pod) + text_size(end->node) +
+                  (end->port == 0 ? 0 : 1 + varint_size(end->port));
+    at = put_tag(at, field, WIRE_LENGTH);
+    at = put_varint(at, size);
+    at = put_text(at, ENDPOINT_ADDRESS, end->address);
+    at = put_number(at, ENDPOINT_PORT, end->port);
+    at = put_text(at, ENDPOINT_NAMESPACE, end->namespace);
+    at = put_text(at, ENDPOINT_SERVICE, end->service);
+    at = put_text(at, ENDPOINT_KIND, end->kind);
+    at = put_text(at, ENDPOINT_POD, end->pod);
+    return put_text(at, ENDPOINT_NODE, end->node);
 }
 
-static void append_message(const Vethscope__V1__Exchange *message, struct byte_writer *out)
+static unsigned char *put_ends(unsigned char *at, const struct exchange_record *record)
 {
-    size_t size = vethscope__v1__exchange__get_packed_size(message);
-    byte_writer_varint(out, size);
-    char *room = byte_writer_reserve(out, size);
-    if (room != NULL) {
-        vethscope__v1__exchange__pack(message, (uint8_t *)room);
-        byte_writer_advance(out, size);
+    struct end client = {.namespace = record->client_namespace,
+                         .service = record->client_service,
+                         .kind = record->client_kind,
+                         .pod = record->client_pod,
+                         .node = record->client_node};
+    struct end server = {.namespace = record->server_namespace,
+                         .service = record->server_service,
+                         .kind = record->server_kind,
+                         .pod = record->server_pod,
+                         .node = record->server_node};
+    set_address(record->client, &client);
+    set_address(record->server, &server);
+    at = put_end(at, EXCHANGE_CLIENT, &client);
+    return put_end(at, EXCHANGE_SERVER, &server);
+}
+
+static unsigned char *put_head(unsigned char *at, const struct exchange_record *record)
+{
+    if (record->time_ns != 0 && record->time_ns != RECORD_TIME_UNKNOWN) {
+        uint64_t little = htole64((uint64_t)record->time_ns);
+        at = put_tag(at, EXCHANGE_TIME, WIRE_FIXED64);
+        memcpy(at, &little, sizeof(little));
+        at += sizeof(little);
     }
+    at = put_number(at, EXCHANGE_SIDE, side_of(record->side));
+    at = put_ends(at, record);
+    at = put_text(at, EXCHANGE_METHOD, record->method);
+    at = put_text(at, EXCHANGE_TARGET, record->target);
+    at = put_text(at, EXCHANGE_ROUTE, record->route);
+    at = put_text(at, EXCHANGE_HOST, record->host);
+    at = put_text(at, EXCHANGE_USER_AGENT, record->user_agent);
+    at = put_text(at, EXCHANGE_VERSION, record->version);
+    return put_text(at, EXCHANGE_TRACE_ID, record->trace_id);
+}
+
+/* Packed: one field that holds them all. */
+static unsigned char *put_interim(unsigned char *at, const struct exchange_record *record)
+{
+    size_t count = record->interim_count < EVENT_PROTOBUF_INTERIM_MAX ? record->interim_count
+                                                                      : EVENT_PROTOBUF_INTERIM_MAX;
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size += varint_size(record->interim[i]);
+    }
+    if (count == 0) {
+        return at;
+    }
+    at = put_varint(put_tag(at, EXCHANGE_INTERIM, WIRE_LENGTH), size);
+    for (size_t i = 0; i < count; i++) {
+        at = put_varint(at, record->interim[i]);
+    }
+    return at;
+}
+
+static unsigned char *put_result(unsigned char *at, const struct exchange_record *record)
+{
+    at = put_number(at, EXCHANGE_STATUS, record->status);
+    at = put_interim(at, record);
+    at = put_number(at, EXCHANGE_OUTCOME, outcome_of(record->outcome));
+    at = put_number(at, EXCHANGE_REASON, reason_of(record->reason));
+    at = put_number(at, EXCHANGE_AMBIGUOUS, record->ambiguous);
+    at = put_known(at, EXCHANGE_REQUEST_BODY, record->request_body_bytes);
+    at = put_known(at, EXCHANGE_RESPONSE_BODY, record->response_body_bytes);
+    at = put_known(at, EXCHANGE_REQUEST_TIME, record->request_ns);
+    at = put_known(at, EXCHANGE_SERVER_TIME, record->server_ns);
+    at = put_known(at, EXCHANGE_RESPONSE_TIME, record->response_ns);
+    at = put_known(at, EXCHANGE_DURATION, record->duration_ns);
+    at = put_known(at, EXCHANGE_CONNECT_TIME, record->connect_ns);
+    at = put_text(at, EXCHANGE_CALLED_NAMESPACE, record->called_namespace);
+    return put_text(at, EXCHANGE_CALLED_SERVICE, record->called_service);
 }
 
 void event_protobuf_append(struct event_protobuf *events, const struct exchange_record *record,
                            struct byte_writer *out)
 {
-    struct byte_writer *strings = &events->strings;
-    if (!reserve_strings(strings, record)) {
+    struct exchange_record clean = *record;
+    size_t texts = clean_strings(&events->strings, &clean);
+    char *room = texts == SIZE_MAX ? NULL : byte_writer_reserve(out, texts + NUMBERS_SIZE);
+    if (room == NULL) {
         out->failed = true;
         return;
     }
-    Vethscope__V1__Exchange message;
-    Vethscope__V1__Endpoint client;
-    Vethscope__V1__Endpoint server;
-    vethscope__v1__exchange__init(&message);
-    vethscope__v1__endpoint__init(&client);
-    vethscope__v1__endpoint__init(&server);
-    uint32_t interim[EVENT_PROTOBUF_INTERIM_MAX];
-    set_address(strings, record->client, &client);
-    client.namespace_ = string_of(strings, record->client_namespace);
-    client.service = string_of(strings, record->client_service);
-    set_address(strings, record->server, &server);
-    server.namespace_ = string_of(strings, record->server_namespace);
-    server.service = string_of(strings, record->server_service);
-    message.client = &client;
-    message.server = &server;
-    message.interim_status = interim;
-    while (message.n_interim_status < record->interim_count &&
-           message.n_interim_status < EVENT_PROTOBUF_INTERIM_MAX) {
-        interim[message.n_interim_status] = record->interim[message.n_interim_status];
-        message.n_interim_status++;
+    size_t gap = varint_size(texts + USUAL_NUMBERS_SIZE);
+    unsigned char *start = (unsigned char *)room;
+    unsigned char *end = put_result(put_head(start + gap, &clean), &clean);
+    size_t size = (size_t)(end - start) - gap;
+    size_t length_size = varint_size(size);
+    if (length_size != gap) {
+        memmove(start + length_size, start + gap, size);
     }
-    set_strings(strings, record, &message);
-    set_result(record, &message);
-    set_sizes(record, &message);
-    set_durations(record, &message);
-    append_message(&message, out);
+    put_varint(start, size);
+    byte_writer_advance(out, length_size + size);
 }
