@@ -173,6 +173,7 @@ class Cluster:
     def stop_server(self, number=signal.SIGKILL):
         """Killed by default: a clean stop waits for the watches of its clients."""
         self.server.stop(number)
+        self.processes.remove(self.server)
 
     def restart_server(self):
         self.stop_server()

@@ -123,22 +123,19 @@ def realistic_pod(number, node_name, address, namespace="default"):
                             "2026-01-01T00:00:00Z"})
     resources = {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}
     environment = [{"name": f"SHOP_SETTING_{index}", "value": f"a value of usual length, {index}"}
-                   for index in range(10)]
+                   for index in range(4)]
     environment.append({"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}})
     probe = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 10}
     mounts = [{"name": volume, "mountPath": f"/etc/{volume}", "readOnly": True}
               for volume in ("config", "secrets", "kube-api-access-x2x4z")]
-    for name_, port in (("main", 8080), ("metrics", 9090)):
-        container = {"name": name_, "image": "registry.example.com/shop/frontend:1.14.2",
-                     "ports": [{"containerPort": port, "name": "http"}], "resources": resources,
-                     "env": environment, "volumeMounts": mounts, "livenessProbe": probe,
-                     "readinessProbe": probe,
-                     "securityContext": {"allowPrivilegeEscalation": False,
-                                         "readOnlyRootFilesystem": True,
-                                         "capabilities": {"drop": ["ALL"]}}}
-        if name_ == "main":
-            made["spec"]["containers"] = []
-        made["spec"]["containers"].append(container)
+    made["spec"]["containers"] = [{
+        "name": CONTAINER["name"], "image": "registry.example.com/shop/frontend:1.14.2",
+        "ports": [{"containerPort": 8080, "name": "http"}], "resources": resources,
+        "env": environment, "volumeMounts": mounts, "livenessProbe": probe,
+        "readinessProbe": probe, "securityContext": {"allowPrivilegeEscalation": False,
+                                                     "readOnlyRootFilesystem": True,
+                                                     "capabilities": {"drop": ["ALL"]}}}]
+    made["spec"]["serviceAccountName"] = "default"
     made["spec"]["volumes"] = [
         {"name": "config", "configMap": {"name": "shop-frontend"}},
         {"name": "secrets", "secret": {"secretName": "shop-frontend"}},
@@ -163,7 +160,6 @@ def realistic_status(addresses, phase="Running"):
     first = status["containerStatuses"][0]
     first.update(image="registry.example.com/shop/frontend:1.14.2", containerID="containerd://"
                  + "5d" * 32, imageID="registry.example.com/shop/frontend@sha256:" + "a7" * 32)
-    status["containerStatuses"] = [first, {**first, "name": "metrics"}]
     return status
 
 

@@ -128,7 +128,7 @@ def metadata_only(cluster, checks):
             name = urllib.parse.urlsplit(path).path.rsplit("/", 1)[-1]
             checks.true(f"{name}: protobuf", "application/vnd.kubernetes.protobuf" in accept, accept)
             checks.equal(f"{name}: metadata only", "PartialObjectMetadata" in accept,
-                         name in ("replicasets", "jobs"))
+                         name in ("replicasets", "jobs", "namespaces"))
             checks.true(f"{name}: says who asks", "vethscope" in headers.get("User-Agent", ""),
                         headers.get("User-Agent"))
 
