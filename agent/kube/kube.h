@@ -24,8 +24,8 @@ enum kube_access_kind {
 
 /* Whose pods are asked for. */
 enum kube_scope {
-    KUBE_CLUSTER, /* of all nodes, this node's first */
-    KUBE_NODE     /* of this node alone; others are known by the endpoint slices they are in */
+    KUBE_SCOPE_CLUSTER, /* of all nodes, this node's first */
+    KUBE_SCOPE_NODE /* of this node alone; others are known by the endpoint slices they are in */
 };
 
 enum kube_report_event {
@@ -88,4 +88,4 @@ int kube_start(const struct kube_options *options, struct kube **kube_out,
 void kube_stop(struct kube *kube);
 
 /* Any thread. */
-void kube_status(const struct kube *kube, enum kube_kind kind, struct kube_status *status_out);
+void kube_status(struct kube *kube, enum kube_kind kind, struct kube_status *status_out);

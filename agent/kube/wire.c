@@ -4,7 +4,6 @@
 
 /* Every answer that is no stream starts with this. */
 static const char magic[4] = {'k', '8', 's', '\0'};
-#define FRAME_PREFIX 4
 
 /* ---- protobuf, one field at a time ---- */
 
@@ -183,11 +182,11 @@ bool wire_list_next(struct wire_list *list, struct slice *item_out)
 
 size_t wire_frame_length(struct slice bytes)
 {
-    if (bytes.length < FRAME_PREFIX) {
+    if (bytes.length < WIRE_FRAME_PREFIX) {
         return 0;
     }
     struct reader reader = reader_of(bytes);
-    size_t length = (size_t)reader_be32(&reader) + FRAME_PREFIX;
+    size_t length = (size_t)reader_be32(&reader) + WIRE_FRAME_PREFIX;
     return length > WIRE_FRAME_MAX || length <= bytes.length ? length : 0;
 }
 

@@ -34,6 +34,9 @@ bool wire_list_open(struct slice raw, struct wire_list *list_out);
 /* The next object's bytes; false at the end. */
 bool wire_list_next(struct wire_list *list, struct slice *item_out);
 
+/* A frame starts with its length. */
+#define WIRE_FRAME_PREFIX ((size_t)4)
+
 /* The length of the frame that starts the bytes, its four bytes of length included; 0: not all of
  * it is there yet; more than WIRE_FRAME_MAX: it cannot be a frame. */
 size_t wire_frame_length(struct slice bytes);

@@ -1,0 +1,479 @@
+#include "agent/kube/kube.h"
+
+#include "agent/kube/access.h"
+#include "agent/kube/api_client.h"
+#include "agent/kube/follower.h"
+#include "agent/kube/in_cluster.h"
+#include "agent/kube/kubeconfig.h"
+#include "agent/kube/monotonic.h"
+#include "agent/kube/object_decoder.h"
+#include "agent/kube/resource.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/*
+ * One thread does everything: it makes the requests that are due, hands what comes to the
+ * inventory, publishes the directory where it changed, and copies out the status, which is all that
+ * others see of it.
+ *
+ * All pods are one watch, as the inventory knows a list of a kind only whole. This node's are
+ * listed first, so that their names are there long before a large cluster is; the list of all
+ * confirms them. Finished pods are left out by the selector: the server then tells of a pod that
+ * finishes as of one that is deleted.
+ */
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
+/* At least this long between two directories; and ten times as long as making one takes. */
+#define PUBLISH_INTERVAL_NS (100 * NS_PER_MS)
+#define PUBLISH_SHARE 10
+/* The first one is not held back for longer. */
+#define FIRST_PUBLISH_NS (10 * NS_PER_S)
+/* How long the list of all pods waits for the name of this node. */
+#define NODE_NAME_NS (3 * NS_PER_S)
+#define POLL_MAX_MS 1000
+/* A node's name has at most 253 characters. */
+#define SELECTOR_SIZE 384
+#define RUNNING "status.phase!=Succeeded,status.phase!=Failed"
+
+/* What was last told of a kind. */
+struct told {
+    bool synced;
+    int error_code;
+};
+
+struct kube {
+    enum kube_scope scope;
+    char *node_name; /* NULL: not known yet */
+    struct address *own_addresses;
+    size_t own_address_count;
+    struct directory_source *source;
+    void (*report)(void *context, const struct kube_report *report);
+    void *report_context;
+    struct kube_access access;
+    struct api_client *client;
+    struct object_decoder *decoder;
+    struct inventory *inventory;
+    struct follower *followers[KUBE_KINDS];
+    struct sink_context {
+        struct kube *kube;
+        enum kube_kind kind;
+    } contexts[KUBE_KINDS];
+    struct told told[KUBE_KINDS];
+    int64_t started_ns;
+    int64_t publish_due_ns;
+    bool published;
+    bool memory_told;
+    pthread_t thread;
+    bool running;
+    atomic_bool stop;
+    pthread_mutex_t mutex;
+    struct kube_status status[KUBE_KINDS]; /* under the mutex */
+};
+
+bool kube_in_cluster(void)
+{
+    return in_cluster_is();
+}
+
+const char *kube_kind_name(enum kube_kind kind)
+{
+    return resource_name(kind);
+}
+
+/* ---- reports ---- */
+
+static void report(const struct kube *kube, enum kube_report_event event, enum kube_kind kind,
+                   const char *text)
+{
+    if (kube->report != NULL) {
+        const struct kube_report said = {event, kind, text};
+        kube->report(kube->report_context, &said);
+    }
+}
+
+static void report_memory(struct kube *kube)
+{
+    if (!kube->memory_told) {
+        kube->memory_told = true;
+        report(kube, KUBE_NO_MEMORY, KUBE_POD, "");
+    }
+}
+
+static void report_changes(struct kube *kube, enum kube_kind kind)
+{
+    const struct watch_state state = follower_state(kube->followers[kind]);
+    struct told *told = &kube->told[kind];
+    if (state.synced && !told->synced) {
+        *told = (struct told){.synced = true};
+        report(kube, KUBE_SYNCED, kind, "");
+    } else if (!state.synced && state.error[0] != '\0' &&
+               (told->synced || state.error_code != told->error_code)) {
+        *told = (struct told){.error_code = state.error_code};
+        report(kube, KUBE_FAILED, kind, state.error);
+    }
+}
+
+/* ---- what the watches tell ---- */
+
+static void on_list_begin(void *context)
+{
+    const struct sink_context *sink = context;
+    inventory_list_begin(sink->kube->inventory, sink->kind);
+}
+
+static void on_list_end(void *context)
+{
+    const struct sink_context *sink = context;
+    inventory_list_end(sink->kube->inventory, sink->kind);
+}
+
+static bool is_own_address(const struct kube *kube, const struct address *address)
+{
+    for (size_t i = 0; i < kube->own_address_count; i++) {
+        if (address_equal(&kube->own_addresses[i], address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which node this is, unless it was told. */
+static void recognise(struct kube *kube, const struct kube_object *object)
+{
+    if (kube->node_name != NULL) {
+        return;
+    }
+    for (size_t i = 0; i < object->node.address_count; i++) {
+        if (is_own_address(kube, &object->node.addresses[i])) {
+            kube->node_name = strndup(object->meta.name.data, object->meta.name.length);
+            if (kube->node_name != NULL) {
+                report(kube, KUBE_NODE_FOUND, KUBE_NODE, kube->node_name);
+            }
+            return;
+        }
+    }
+}
+
+static void on_set(void *context, const struct kube_object *object)
+{
+    const struct sink_context *sink = context;
+    if (object->kind == KUBE_NODE) {
+        recognise(sink->kube, object);
+    }
+    if (inventory_set(sink->kube->inventory, object, monotonic_ns()) != 0) {
+        report_memory(sink->kube);
+    }
+}
+
+static void on_remove(void *context, const struct kube_object *object)
+{
+    const struct sink_context *sink = context;
+    if (inventory_remove(sink->kube->inventory, object) != 0) {
+        report_memory(sink->kube);
+    }
+}
+
+/* ---- which watches there are ---- */
+
+static struct follower *follow(struct kube *kube, enum kube_kind kind, const char *selector,
+                               const char *first_selector)
+{
+    uint64_t seed = 0;
+    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed)) {
+        seed = (uint64_t)monotonic_ns();
+    }
+    kube->contexts[kind] = (struct sink_context){kube, kind};
+    const struct watch_options options = {.kind = kind,
+                                          .selector = selector,
+                                          .first_selector = first_selector,
+                                          .decoder = kube->decoder,
+                                          .sink = {.context = &kube->contexts[kind],
+                                                   .list_begin = on_list_begin,
+                                                   .list_end = on_list_end,
+                                                   .set = on_set,
+                                                   .remove = on_remove},
+                                          .seed = seed};
+    struct follower *follower = follower_new(kube->client, &options);
+    if (follower == NULL) {
+        report_memory(kube);
+    }
+    return follower;
+}
+
+/* Whether the list of all pods need not wait for this node's name. */
+static bool may_list_pods(const struct kube *kube, int64_t now_ns)
+{
+    if (kube->followers[KUBE_NODE] == NULL) {
+        return false;
+    }
+    const struct watch_state nodes = follower_state(kube->followers[KUBE_NODE]);
+    return nodes.listed || nodes.failures > 0 || kube->own_address_count == 0 ||
+           now_ns - kube->started_ns >= NODE_NAME_NS;
+}
+
+static struct follower *follow_pods(struct kube *kube, int64_t now_ns)
+{
+    char own[SELECTOR_SIZE];
+    if (kube->node_name != NULL) {
+        snprintf(own, sizeof(own), "spec.nodeName=%s," RUNNING, kube->node_name);
+        return kube->scope == KUBE_SCOPE_NODE ? follow(kube, KUBE_POD, own, NULL)
+                                              : follow(kube, KUBE_POD, RUNNING, own);
+    }
+    bool all = kube->scope == KUBE_SCOPE_CLUSTER && may_list_pods(kube, now_ns);
+    return all ? follow(kube, KUBE_POD, RUNNING, NULL) : NULL;
+}
+
+/* With the scope of one node, this node alone, where its name is known from the start. */
+static struct follower *follow_nodes(struct kube *kube)
+{
+    char own[SELECTOR_SIZE];
+    if (kube->scope == KUBE_SCOPE_CLUSTER || kube->node_name == NULL) {
+        return follow(kube, KUBE_NODE, NULL, NULL);
+    }
+    snprintf(own, sizeof(own), "metadata.name=%s", kube->node_name);
+    return follow(kube, KUBE_NODE, own, NULL);
+}
+
+static void follow_what_can_be(struct kube *kube, int64_t now_ns)
+{
+    for (unsigned i = 0; i < KUBE_KINDS; i++) {
+        enum kube_kind kind = (enum kube_kind)i;
+        if (kube->followers[i] == NULL) {
+            kube->followers[i] = kind == KUBE_POD    ? follow_pods(kube, now_ns)
+                                 : kind == KUBE_NODE ? follow_nodes(kube)
+                                                     : follow(kube, kind, NULL, NULL);
+        }
+    }
+}
+
+/* ---- what is published ---- */
+
+/* Own pods and services are what a first directory is about; one that cannot be had is not waited
+ * for. */
+static bool is_ready(const struct kube *kube, int64_t now_ns)
+{
+    if (kube->published || now_ns - kube->started_ns >= FIRST_PUBLISH_NS) {
+        return true;
+    }
+    if (kube->followers[KUBE_POD] == NULL || kube->followers[KUBE_SERVICE] == NULL) {
+        return false;
+    }
+    const struct watch_state pods = follower_state(kube->followers[KUBE_POD]);
+    const struct watch_state services = follower_state(kube->followers[KUBE_SERVICE]);
+    return (pods.first_listed || pods.failures > 0) && (services.listed || services.failures > 0);
+}
+
+static bool wants_publishing(const struct kube *kube, int64_t now_ns)
+{
+    return is_ready(kube, now_ns) && inventory_changed(kube->inventory);
+}
+
+static void publish(struct kube *kube, int64_t now_ns)
+{
+    struct directory *directory = inventory_directory(kube->inventory);
+    int64_t cost_ns = monotonic_ns() - now_ns;
+    int64_t pause_ns = cost_ns * PUBLISH_SHARE;
+    kube->publish_due_ns =
+        now_ns + (pause_ns > PUBLISH_INTERVAL_NS ? pause_ns : PUBLISH_INTERVAL_NS);
+    if (directory == NULL) {
+        report_memory(kube);
+        return;
+    }
+    directory_source_publish(kube->source, directory);
+    kube->published = true;
+}
+
+/* ---- the status ---- */
+
+static struct kube_status status_of(const struct kube *kube, enum kube_kind kind)
+{
+    struct kube_status status = {.wanted = true};
+    if (kube->followers[kind] == NULL) {
+        snprintf(status.error, sizeof(status.error), "the name of this node is not known");
+        return status;
+    }
+    const struct watch_state state = follower_state(kube->followers[kind]);
+    status.synced = state.synced;
+    status.objects = state.objects;
+    status.events = state.events;
+    status.lists = state.lists;
+    status.requests = state.requests;
+    status.failures = state.failures + state.unreadable;
+    status.bytes_received = follower_bytes(kube->followers[kind]);
+    snprintf(status.error, sizeof(status.error), "%s", state.error);
+    return status;
+}
+
+static void copy_status(struct kube *kube)
+{
+    struct kube_status all[KUBE_KINDS];
+    for (unsigned i = 0; i < KUBE_KINDS; i++) {
+        all[i] = status_of(kube, (enum kube_kind)i);
+    }
+    pthread_mutex_lock(&kube->mutex);
+    memcpy(kube->status, all, sizeof(all));
+    pthread_mutex_unlock(&kube->mutex);
+}
+
+void kube_status(struct kube *kube, enum kube_kind kind, struct kube_status *status_out)
+{
+    pthread_mutex_lock(&kube->mutex);
+    *status_out = kube->status[kind];
+    pthread_mutex_unlock(&kube->mutex);
+}
+
+/* ---- the thread ---- */
+
+static int64_t earliest_due(const struct kube *kube, int64_t now_ns)
+{
+    int64_t due = now_ns + POLL_MAX_MS * NS_PER_MS;
+    for (unsigned i = 0; i < KUBE_KINDS; i++) {
+        int64_t one = kube->followers[i] == NULL ? now_ns + PUBLISH_INTERVAL_NS
+                                                 : follower_due_ns(kube->followers[i]);
+        due = one < due ? one : due;
+    }
+    if (wants_publishing(kube, now_ns) && kube->publish_due_ns < due) {
+        due = kube->publish_due_ns;
+    }
+    return due;
+}
+
+static int poll_ms(const struct kube *kube, int64_t now_ns)
+{
+    int64_t wait = earliest_due(kube, now_ns) - now_ns;
+    return wait <= 0 ? 0 : (int)((wait + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static void work(struct kube *kube)
+{
+    int64_t now_ns = monotonic_ns();
+    follow_what_can_be(kube, now_ns);
+    for (unsigned i = 0; i < KUBE_KINDS; i++) {
+        if (kube->followers[i] != NULL) {
+            follower_step(kube->followers[i], now_ns);
+            report_changes(kube, (enum kube_kind)i);
+        }
+    }
+    if (now_ns >= kube->publish_due_ns && wants_publishing(kube, now_ns)) {
+        publish(kube, now_ns);
+    }
+    copy_status(kube);
+    api_client_work(kube->client, poll_ms(kube, now_ns));
+}
+
+static void *run(void *context)
+{
+    struct kube *kube = context;
+    kube->started_ns = monotonic_ns();
+    while (!atomic_load_explicit(&kube->stop, memory_order_relaxed)) {
+        work(kube);
+    }
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+static bool is_set(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+static int copy_options(struct kube *kube, const struct kube_options *options)
+{
+    kube->scope = options->scope;
+    kube->source = options->source;
+    kube->report = options->report;
+    kube->report_context = options->report_context;
+    kube->own_address_count = options->own_address_count;
+    kube->own_addresses = calloc(options->own_address_count + 1, sizeof(struct address));
+    if (kube->own_addresses == NULL) {
+        return -ENOMEM;
+    }
+    if (options->own_address_count > 0) {
+        memcpy(kube->own_addresses, options->own_addresses,
+               options->own_address_count * sizeof(struct address));
+    }
+    if (is_set(options->node_name)) {
+        kube->node_name = strdup(options->node_name);
+    }
+    return is_set(options->node_name) && kube->node_name == NULL ? -ENOMEM : 0;
+}
+
+static int make_parts(struct kube *kube, const struct kube_options *options)
+{
+    kube->client = api_client_new(&kube->access);
+    kube->decoder = object_decoder_new();
+    kube->inventory = inventory_new(&options->inventory);
+    bool made = kube->client != NULL && kube->decoder != NULL && kube->inventory != NULL;
+    return made ? 0 : -ENOMEM;
+}
+
+static int start(struct kube *kube, const struct kube_options *options, char *error)
+{
+    int status = options->access == KUBE_IN_CLUSTER
+                     ? in_cluster_read(IN_CLUSTER_FOLDER, &kube->access, error)
+                     : kubeconfig_read(options->kubeconfig, options->context, &kube->access, error);
+    if (status != 0) {
+        return status;
+    }
+    status = copy_options(kube, options);
+    if (status == 0) {
+        status = make_parts(kube, options);
+    }
+    if (status == 0) {
+        status = -pthread_create(&kube->thread, NULL, run, kube);
+        kube->running = status == 0;
+    }
+    if (status != 0) {
+        snprintf(error, KUBE_ERROR_SIZE, "cannot follow the API server: %s",
+                 strerrordesc_np(-status));
+    }
+    return status;
+}
+
+int kube_start(const struct kube_options *options, struct kube **kube_out,
+               char error_out[static KUBE_ERROR_SIZE])
+{
+    struct kube *kube = calloc(1, sizeof(*kube));
+    if (kube == NULL) {
+        snprintf(error_out, KUBE_ERROR_SIZE, "out of memory");
+        return -ENOMEM;
+    }
+    pthread_mutex_init(&kube->mutex, NULL);
+    int status = start(kube, options, error_out);
+    if (status != 0) {
+        kube_stop(kube);
+        return status;
+    }
+    *kube_out = kube;
+    return 0;
+}
+
+void kube_stop(struct kube *kube)
+{
+    if (kube == NULL) {
+        return;
+    }
+    if (kube->running) {
+        atomic_store_explicit(&kube->stop, true, memory_order_relaxed);
+        api_client_wake(kube->client);
+        pthread_join(kube->thread, NULL);
+    }
+    for (unsigned i = 0; i < KUBE_KINDS; i++) {
+        follower_free(kube->followers[i]);
+    }
+    api_client_free(kube->client);
+    object_decoder_free(kube->decoder);
+    inventory_free(kube->inventory);
+    kube_access_fini(&kube->access);
+    pthread_mutex_destroy(&kube->mutex);
+    free(kube->own_addresses);
+    free(kube->node_name);
+    free(kube);
+}
