@@ -15,6 +15,9 @@
  * exchanges. VETHSCOPE_SEED=N plays others; a failure prints the seed of its conversation.
  */
 
+/* Of each of the two tests, under sanitizers too. */
+#define CASES 50000
+
 static struct observer observer;
 static uint64_t cases;
 
@@ -93,7 +96,7 @@ static void test_cut_everywhere(void **state)
     static struct talk talk;
     static struct reference reference;
     uint64_t seed = property_seed();
-    uint64_t end = cases + property_cases(60000);
+    uint64_t end = cases + property_cases(CASES);
     for (reference.seed = seed; cases < end; reference.seed++) {
         make(&talk, &reference, 3);
         check_cut_everywhere(&reference, &talk.wire);
@@ -124,7 +127,7 @@ static void test_cut_repeated_shuffled(void **state)
     static struct talk talk;
     static struct reference reference;
     uint64_t seed = property_seed();
-    uint64_t end = cases + property_cases(50000);
+    uint64_t end = cases + property_cases(CASES);
     for (reference.seed = seed; cases < end; reference.seed++) {
         struct random_source random = random_from(~reference.seed);
         make(&talk, &reference, 12);
