@@ -2,6 +2,7 @@
 
 #include "agent/kube/access.h"
 #include "agent/kube/api_client.h"
+#include "agent/kube/board.h"
 #include "agent/kube/follower.h"
 #include "agent/kube/in_cluster.h"
 #include "agent/kube/kubeconfig.h"
@@ -72,8 +73,7 @@ struct kube {
     pthread_t thread;
     bool running;
     atomic_bool stop;
-    pthread_mutex_t mutex;
-    struct kube_status status[KUBE_KINDS]; /* under the mutex */
+    struct board *board;
 };
 
 bool kube_in_cluster(void)
@@ -316,16 +316,12 @@ static void copy_status(struct kube *kube)
     for (unsigned i = 0; i < KUBE_KINDS; i++) {
         all[i] = status_of(kube, (enum kube_kind)i);
     }
-    pthread_mutex_lock(&kube->mutex);
-    memcpy(kube->status, all, sizeof(all));
-    pthread_mutex_unlock(&kube->mutex);
+    board_write(kube->board, all);
 }
 
-void kube_status(struct kube *kube, enum kube_kind kind, struct kube_status *status_out)
+void kube_status(const struct kube *kube, enum kube_kind kind, struct kube_status *status_out)
 {
-    pthread_mutex_lock(&kube->mutex);
-    *status_out = kube->status[kind];
-    pthread_mutex_unlock(&kube->mutex);
+    board_read(kube->board, kind, status_out);
 }
 
 /* ---- the thread ---- */
@@ -407,10 +403,12 @@ static int copy_options(struct kube *kube, const struct kube_options *options)
 
 static int make_parts(struct kube *kube, const struct kube_options *options)
 {
+    kube->board = board_new();
     kube->client = api_client_new(&kube->access);
     kube->decoder = object_decoder_new();
     kube->inventory = inventory_new(&options->inventory);
-    bool made = kube->client != NULL && kube->decoder != NULL && kube->inventory != NULL;
+    bool made = kube->board != NULL && kube->client != NULL && kube->decoder != NULL &&
+                kube->inventory != NULL;
     return made ? 0 : -ENOMEM;
 }
 
@@ -445,7 +443,6 @@ int kube_start(const struct kube_options *options, struct kube **kube_out,
         snprintf(error_out, KUBE_ERROR_SIZE, "out of memory");
         return -ENOMEM;
     }
-    pthread_mutex_init(&kube->mutex, NULL);
     int status = start(kube, options, error_out);
     if (status != 0) {
         kube_stop(kube);
@@ -472,7 +469,7 @@ void kube_stop(struct kube *kube)
     object_decoder_free(kube->decoder);
     inventory_free(kube->inventory);
     kube_access_fini(&kube->access);
-    pthread_mutex_destroy(&kube->mutex);
+    board_free(kube->board);
     free(kube->own_addresses);
     free(kube->node_name);
     free(kube);

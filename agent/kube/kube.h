@@ -88,4 +88,4 @@ int kube_start(const struct kube_options *options, struct kube **kube_out,
 void kube_stop(struct kube *kube);
 
 /* Any thread. */
-void kube_status(struct kube *kube, enum kube_kind kind, struct kube_status *status_out);
+void kube_status(const struct kube *kube, enum kube_kind kind, struct kube_status *status_out);

@@ -146,7 +146,7 @@ static void read_options(int argc, char **argv, struct setup *setup)
             setup->kube.access = KUBE_IN_CLUSTER;
             break;
         case 's':
-            setup->kube.scope = KUBE_NODE;
+            setup->kube.scope = KUBE_SCOPE_NODE;
             break;
         case 'n':
             setup->kube.node_name = optarg;
