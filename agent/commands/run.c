@@ -312,15 +312,22 @@ static int make_workers(struct agent *agent)
 static int start_server(struct agent *agent)
 {
     char error[PROMETHEUS_SERVER_ERROR_SIZE];
-    struct prometheus_server_options options = {.listen = listen_of(agent),
+    const struct config_metrics *metrics = &agent->config->metrics;
+    struct endpoint endpoint = {.port = agent->own_port};
+    config_listen_parse(listen_of(agent), &endpoint); /* it was checked before */
+    struct prometheus_server_options options = {.address.port = endpoint.port,
+                                                .listen = listen_of(agent),
+                                                .native = metrics->native_histograms,
+                                                .created = metrics->created_lines,
                                                 .context = agent,
                                                 .render = render,
                                                 .not_ready = not_healthy,
                                                 .not_healthy = not_healthy};
+    memcpy(options.address.bytes, endpoint.address.bytes, sizeof(options.address.bytes));
     int status = prometheus_server_start(&options, &agent->server, error);
     if (status != 0) {
         fprintf(stderr, "vethscope run: %s\n", error);
-        return status == -EINVAL ? EXIT_STATUS_USAGE : EXIT_STATUS_FAILED;
+        return EXIT_STATUS_FAILED;
     }
     return EXIT_STATUS_DONE;
 }

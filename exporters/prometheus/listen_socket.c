@@ -4,15 +4,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* Connections that wait to be accepted: a few scrapers at once. */
 #define BACKLOG 64
-/* "[" + the longest IPv6 text + "]" fits. */
-#define HOST_SIZE 64
+/* Where a mapped address has its four bytes (RFC 4291 section 2.5.5.2). */
+#define V4_OFFSET 12
 
 /* Where to listen; IPv4 addresses are kept as such. */
 struct where {
@@ -25,55 +24,24 @@ struct where {
     bool both_families;
 };
 
-static int parse_port(const char *text, uint16_t *port_out)
+static struct where where_of(const struct listen_address *address)
 {
-    if (text[0] == '\0' || strlen(text) > 5 || strspn(text, "0123456789") != strlen(text)) {
-        return -EINVAL;
+    struct where where = {0};
+    struct in6_addr v6;
+    memcpy(&v6, address->bytes, sizeof(v6));
+    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
+        where.address.v4.sin_family = AF_INET;
+        where.address.v4.sin_port = htons(address->port);
+        memcpy(&where.address.v4.sin_addr, address->bytes + V4_OFFSET, sizeof(struct in_addr));
+        where.length = sizeof(where.address.v4);
+        return where;
     }
-    unsigned long port = strtoul(text, NULL, 10);
-    if (port > UINT16_MAX) {
-        return -EINVAL;
-    }
-    *port_out = (uint16_t)port;
-    return 0;
-}
-
-static int parse_host(const char *host, uint16_t port, struct where *where)
-{
-    if (inet_pton(AF_INET, host, &where->address.v4.sin_addr) == 1) {
-        where->address.v4.sin_family = AF_INET;
-        where->address.v4.sin_port = htons(port);
-        where->length = sizeof(where->address.v4);
-        return 0;
-    }
-    size_t length = strlen(host);
-    char inner[HOST_SIZE] = "::";
-    if (length > 2 && host[0] == '[' && host[length - 1] == ']') {
-        memcpy(inner, host + 1, length - 2);
-        inner[length - 2] = '\0';
-    } else if (length > 0) {
-        return -EINVAL;
-    }
-    if (inet_pton(AF_INET6, inner, &where->address.v6.sin6_addr) != 1) {
-        return -EINVAL;
-    }
-    where->address.v6.sin6_family = AF_INET6;
-    where->address.v6.sin6_port = htons(port);
-    where->length = sizeof(where->address.v6);
-    where->both_families = IN6_IS_ADDR_UNSPECIFIED(&where->address.v6.sin6_addr);
-    return 0;
-}
-
-static int parse(const char *text, struct where *where)
-{
-    const char *colon = strrchr(text, ':');
-    char host[HOST_SIZE] = "";
-    uint16_t port;
-    if (colon == NULL || (size_t)(colon - text) >= sizeof(host) || parse_port(colon + 1, &port)) {
-        return -EINVAL;
-    }
-    memcpy(host, text, (size_t)(colon - text));
-    return parse_host(host, port, where);
+    where.address.v6.sin6_family = AF_INET6;
+    where.address.v6.sin6_port = htons(address->port);
+    where.address.v6.sin6_addr = v6;
+    where.length = sizeof(where.address.v6);
+    where.both_families = IN6_IS_ADDR_UNSPECIFIED(&v6);
+    return where;
 }
 
 static int set_options(int descriptor, const struct where *where)
@@ -109,22 +77,17 @@ static int open_at(const struct where *where, int *socket_out)
     return 0;
 }
 
-int listen_socket_open(const char *address, int *socket_out)
+int listen_socket_open(const struct listen_address *address, int *socket_out)
 {
-    struct where where = {0};
-    int result = parse(address, &where);
-    if (result != 0) {
-        return result;
-    }
-    result = open_at(&where, socket_out);
+    struct where where = where_of(address);
+    int result = open_at(&where, socket_out);
     if (!where.both_families || (result != -EAFNOSUPPORT && result != -EADDRNOTAVAIL)) {
         return result;
     }
     /* A machine without IPv6: all addresses are all IPv4 addresses. */
-    in_port_t port = where.address.v6.sin6_port;
     where = (struct where){0};
     where.address.v4.sin_family = AF_INET;
-    where.address.v4.sin_port = port;
+    where.address.v4.sin_port = htons(address->port);
     where.length = sizeof(where.address.v4);
     return open_at(&where, socket_out);
 }

@@ -1,7 +1,7 @@
 #include "exporters/prometheus/prometheus_server.h"
 
-#include "exporters/prometheus/listen_socket.h"
-#include "exporters/prometheus/prometheus_text.h"
+#include "exporters/prometheus/exposition.h"
+#include "exporters/prometheus/scrape_health.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -34,15 +35,22 @@
 struct prometheus_server {
     struct prometheus_server_options options;
     struct MHD_Daemon *daemon;
+    struct scrape_health health;
     atomic_uint scrapes;
     uint16_t port;
 };
 
-/* An exposition on its way to a scraper. */
+/* An exposition on its way to a scraper; the request and the response each hold it. */
 struct scrape {
     struct prometheus_server *server;
+    struct exposition_options how;
     struct byte_writer out;
+    uint64_t busy_ns;
+    atomic_uint holders;
 };
+
+/* What a request's state is until it is a scrape. */
+static char seen;
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status,
                              struct MHD_Response *response, const char *content_type)
@@ -78,50 +86,114 @@ static struct scrape *scrape_begin(struct prometheus_server *server)
         return NULL;
     }
     scrape->server = server;
+    atomic_store(&scrape->holders, 1);
     byte_writer_init(&scrape->out);
     return scrape;
 }
 
-/* The library calls this when the response is sent or given up. */
-static void scrape_end(void *context)
+/* The library calls this when the response is sent or given up, too. */
+static void scrape_release(void *context)
 {
     struct scrape *scrape = context;
-    atomic_fetch_sub(&scrape->server->scrapes, 1);
-    byte_writer_fini(&scrape->out);
-    free(scrape);
+    if (atomic_fetch_sub(&scrape->holders, 1) == 1) {
+        atomic_fetch_sub(&scrape->server->scrapes, 1);
+        byte_writer_fini(&scrape->out);
+        free(scrape);
+    }
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* Returns 0 or -errno. */
-static int render_text(const struct prometheus_server *server, struct byte_writer *out)
+static int render(const struct prometheus_server *server, const struct exposition_options *how,
+                  struct byte_writer *out)
 {
-    struct prometheus_text text;
-    prometheus_text_init(&text, out);
-    struct metric_sink sink = prometheus_text_sink(&text);
+    struct exposition *exposition = exposition_new(how, out);
+    if (exposition == NULL) {
+        return -ENOMEM;
+    }
+    struct metric_sink sink = exposition_sink(exposition);
     int result = server->options.render(server->options.context, &sink);
-    int whole = prometheus_text_fini(&text);
+    if (result == 0) {
+        scrape_health_write(&server->health, &sink);
+    }
+    int whole = exposition_finish(exposition);
     return result != 0 ? result : whole;
 }
 
+static const char *field_of(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+static struct MHD_Response *response_of(struct scrape *scrape)
+{
+    static char nothing[1];
+    char *body = scrape->out.data == NULL ? nothing : scrape->out.data;
+    atomic_fetch_add(&scrape->holders, 1);
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+        scrape->out.length, body, scrape_release, scrape);
+    if (response == NULL) {
+        scrape_release(scrape);
+        return NULL;
+    }
+    MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
+    if (scrape->how.gzip) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+    }
+    return response;
+}
+
+/* The scrape goes into `state`, for the end of the request. */
 static enum MHD_Result reply_metrics(struct prometheus_server *server,
-                                     struct MHD_Connection *connection)
+                                     struct MHD_Connection *connection, void **state)
 {
     struct scrape *scrape = scrape_begin(server);
     if (scrape == NULL) {
+        scrape_health_fail(&server->health, SCRAPE_FAILURE_BUSY);
         return reply_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "too many scrapes at once");
     }
-    int result = render_text(server, &scrape->out);
+    scrape->how = (struct exposition_options){
+        .format = negotiation_format(field_of(connection, MHD_HTTP_HEADER_ACCEPT)),
+        .gzip = negotiation_gzip(field_of(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)),
+        .native = server->options.native,
+        .created = server->options.created};
+    uint64_t start_ns = now_ns();
+    int result = render(server, &scrape->how, &scrape->out);
+    scrape->busy_ns = now_ns() - start_ns;
     if (result != 0) {
-        scrape_end(scrape);
+        scrape_release(scrape);
+        scrape_health_fail(&server->health, SCRAPE_FAILURE_MEMORY);
         return reply_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, strerror(-result));
     }
-    static char nothing[1];
-    char *body = scrape->out.data == NULL ? nothing : scrape->out.data;
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        scrape->out.length, body, scrape_end, scrape);
-    if (response == NULL) {
-        scrape_end(scrape);
+    *state = scrape;
+    return reply(connection, MHD_HTTP_OK, response_of(scrape),
+                 exposition_content_type(scrape->how.format));
+}
+
+/* The end of a request, however it came. The parameters are the library's. */
+static void on_completed(void *context, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct prometheus_server *server = context;
+    (void)connection;
+    if (*state == NULL || *state == &seen) {
+        return;
     }
-    return reply(connection, MHD_HTTP_OK, response, PROMETHEUS_TEXT_CONTENT_TYPE);
+    struct scrape *scrape = *state;
+    *state = NULL;
+    if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+        scrape_health_succeed(&server->health, scrape->how.format, scrape->out.length,
+                              scrape->busy_ns);
+    } else {
+        scrape_health_fail(&server->health, SCRAPE_FAILURE_ABORTED);
+    }
+    scrape_release(scrape);
 }
 
 static enum MHD_Result reply_state(struct MHD_Connection *connection, const char *fine,
@@ -144,11 +216,11 @@ static enum MHD_Result reply_not_allowed(struct MHD_Connection *connection)
 }
 
 static enum MHD_Result dispatch(struct prometheus_server *server, struct MHD_Connection *connection,
-                                const char *path)
+                                const char *path, void **state)
 {
     const struct prometheus_server_options *options = &server->options;
     if (strcmp(path, "/metrics") == 0) {
-        return reply_metrics(server, connection);
+        return reply_metrics(server, connection, state);
     }
     if (strcmp(path, "/healthz") == 0) {
         return reply_state(connection, "healthy", options->not_healthy(options->context));
@@ -165,7 +237,6 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                                   const char *path, const char *method, const char *version,
                                   const char *upload, size_t *upload_size, void **state)
 {
-    static char seen;
     (void)version;
     (void)upload;
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
@@ -176,7 +247,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return MHD_YES;
     }
     *upload_size = 0;
-    return dispatch(context, connection, path);
+    return dispatch(context, connection, path, state);
 }
 
 static struct MHD_Daemon *start_daemon(struct prometheus_server *server, int socket)
@@ -184,7 +255,8 @@ static struct MHD_Daemon *start_daemon(struct prometheus_server *server, int soc
     return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
                                 MHD_USE_POLL | MHD_USE_ITC,
                             server->port, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET,
-                            socket, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT,
+                            socket, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT,
                             MHD_OPTION_PER_IP_CONNECTION_LIMIT,
                             (unsigned)CONNECTION_LIMIT_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT,
                             (unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -199,8 +271,6 @@ static const char *reason_of(int error)
         return "address in use";
     case EADDRNOTAVAIL:
         return "this machine has no such address";
-    case EINVAL:
-        return "not an ADDR:PORT, [V6]:PORT or :PORT";
     default:
         return strerror(error);
     }
@@ -209,7 +279,7 @@ static const char *reason_of(int error)
 static int open_server(struct prometheus_server *server)
 {
     int socket = -1;
-    int result = listen_socket_open(server->options.listen, &socket);
+    int result = listen_socket_open(&server->options.address, &socket);
     if (result != 0) {
         return result;
     }

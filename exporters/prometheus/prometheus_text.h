@@ -1,7 +1,6 @@
 #pragma once
 
-#include "exporters/byte_writer.h"
-#include "exporters/metric_set.h"
+#include "exporters/prometheus/sample_lines.h"
 
 /* The content type of what is written here. */
 #define PROMETHEUS_TEXT_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -11,12 +10,8 @@
  * UTF-8 whatever they were; an empty label value is left out, which means the same.
  */
 struct prometheus_text {
-    struct byte_writer *out;
-    struct metric_family family; /* the one whose points are being written */
-    struct byte_writer labels;   /* of the current point, escaped once for all its lines */
-    struct byte_writer bounds;   /* `le` values of the histogram before, each ended by NUL */
-    double *bound_values;        /* what they were written from */
-    size_t bound_count;
+    struct sample_lines lines;
+    enum metric_type type; /* of the family whose points are being written */
 };
 
 void prometheus_text_init(struct prometheus_text *text, struct byte_writer *out);

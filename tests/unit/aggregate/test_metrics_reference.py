@@ -23,7 +23,7 @@ ROW = re.compile(r"\| `(\w+)` \| (\w+) \|([^|]*)\| (.*) \|")
 NAME = r'"((?:vethscope|process|http|traces)_\w+)"'
 # Where the sources name a family: alone, or as one of a table.
 EMITTED = re.compile(r"metric_emit_(counter|gauge|info)\(\s*sink,\s*" + NAME)
-DECLARED = re.compile(r"(?:\{\{|\.name = )" + NAME)
+DECLARED = re.compile(r"(?:\{\{|\.name = |struct metric_family \w+ = \{)\s*" + NAME)
 
 
 def documented():
@@ -88,7 +88,9 @@ class Reference(unittest.TestCase):
 
     def test_names_in_the_sources(self):
         names, kinds = set(), {}
-        for path in (SOURCE_DIR / "agent").rglob("*.c"):
+        sources = [path for room in ("agent", "exporters")
+                   for path in (SOURCE_DIR / room).rglob("*.c")]
+        for path in sources:
             text = path.read_text()
             names.update(DECLARED.findall(text))
             kinds.update({name: kind for kind, name in EMITTED.findall(text)})
