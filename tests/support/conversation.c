@@ -109,6 +109,15 @@ static void send_bytes(struct player *player, enum wire_end_name from,
 
 /* ---- directives ---- */
 
+static char *take_word(char **line)
+{
+    char *word = strsep(line, " ");
+    if (*line == NULL) {
+        *line = word + strlen(word);
+    }
+    return word;
+}
+
 static enum wire_end_name end_of(const char *name)
 {
     if (!text_is_line(name, "client") && !text_is_line(name, "server")) {
@@ -128,6 +137,26 @@ static void read_cuts(struct player *player, const char *text)
         }
         text = end + 1;
     }
+}
+
+/* Of the end's first byte; before the handshake. */
+static void set_sequence(struct player *player, char *argument)
+{
+    char *end = NULL;
+    enum wire_end_name from = end_of(take_word(&argument));
+    uint32_t sequence = (uint32_t)text_number_of(argument, &end);
+    player->wire.ends[from].sequence = sequence;
+    player->wire.ends[1 - from].arrived = sequence;
+    player->wire.ends[1 - from].received = sequence;
+}
+
+/* A packet is captured once more; 1: the latest. */
+static void repeat_packet(struct player *player, uint64_t ago)
+{
+    if (ago == 0 || ago > player->delivered) {
+        text_fail("no such packet");
+    }
+    deliver(player, &player->wire.packets[player->delivered - ago], false);
 }
 
 /* Each of the others sends a byte, so that the flow table fills. */
@@ -174,13 +203,17 @@ static bool do_packet(struct player *player, const char *word, const char *argum
     return true;
 }
 
-static bool do_circumstance(struct player *player, const char *word, const char *argument)
+static bool do_circumstance(struct player *player, const char *word, char *argument)
 {
     char *end = NULL;
     if (text_is_line(word, "handshake")) {
         open_connection(player, argument);
     } else if (text_is_line(word, "cut")) {
         read_cuts(player, argument);
+    } else if (text_is_line(word, "sequence")) {
+        set_sequence(player, argument);
+    } else if (text_is_line(word, "again")) {
+        repeat_packet(player, text_number_of(argument, &end));
     } else if (text_is_line(word, "land")) {
         wire_land(&player->wire);
     } else if (text_is_line(word, "time")) {
@@ -250,15 +283,6 @@ static void start(struct player *player)
     }
 }
 
-static char *take_word(char **line)
-{
-    char *word = strsep(line, " ");
-    if (*line == NULL) {
-        *line = word + strlen(word);
-    }
-    return word;
-}
-
 static struct manner take_manner(char **line)
 {
     struct manner manner = {0};
@@ -290,7 +314,9 @@ static void play_line(struct player *player, char *line, char **rest)
         return;
     }
     start(player);
-    if (!player->started && !text_is_line(word, "handshake") && !text_is_line(word, "time")) {
+    bool before = text_is_line(word, "handshake") || text_is_line(word, "time") ||
+                  text_is_line(word, "sequence");
+    if (!player->started && !before) {
         open_connection(player, "all");
     }
     if (text_is_line(word, ">>>") || text_is_line(word, "<<<")) {

@@ -25,6 +25,8 @@
  *     cut 5,10                    sizes of the next bytes' packets; the last one repeats
  *     ack|fin|reset client|server one packet; close client|server: both ends, this one first
  *     land                        everything in flight arrives
+ *     again 3                     the last packet but two is captured once more
+ *     sequence client|server N    of its first byte; before the handshake
  *     time 5us                    of the next packet, since the beginning; ns, us, ms, s
  *     tick 400s                   time passes without a packet
  *     snap 96                     captured payload bytes of a packet; 0: all
