@@ -1,0 +1,151 @@
+#include "agent/kube/shard.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Nothing is ever added, so there is no free space: keys are sorted by bucket, `starts` tells where
+ * each bucket begins, and places lie in the order of their keys. With two keys to a bucket a miss
+ * reads two words of `starts` and a line of keys; IPv4's keys take four bytes, which keeps all
+ * that a search touches of a large cluster in the cache. A place is read on a hit only.
+ */
+#define KEYS_PER_BUCKET 2
+#define IPV4_SIZE 4
+#define IPV6_SIZE 16
+
+struct shard {
+    atomic_uint holders;
+    uint32_t count;
+    uint32_t buckets;
+    bool ipv4;
+    struct shard_place *places;
+    uint8_t *keys;
+    uint32_t *starts; /* one more than buckets */
+};
+
+uint32_t shard_hash(const struct address *address)
+{
+    uint64_t words[2];
+    memcpy(words, address->bytes, sizeof(words));
+    uint64_t hash = (words[0] * 0x9e3779b97f4a7c15u) ^ words[1];
+    hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
+    hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
+    return (uint32_t)(hash >> 32);
+}
+
+/* The bits of the hash that did not choose the shard. */
+static uint32_t bucket_of(const struct shard *shard, uint32_t hash)
+{
+    uint32_t rest = hash << SHARD_BITS;
+    return (uint32_t)((uint64_t)rest * shard->buckets >> 32);
+}
+
+static size_t key_size(const struct shard *shard)
+{
+    return shard->ipv4 ? IPV4_SIZE : IPV6_SIZE;
+}
+
+static const uint8_t *key_of(const struct shard *shard, const struct address *address)
+{
+    return address->bytes + (shard->ipv4 ? IPV6_SIZE - IPV4_SIZE : 0);
+}
+
+/* One piece of memory for everything: places, starts and keys by falling alignment. */
+static struct shard *allocate(size_t count, bool ipv4)
+{
+    size_t buckets = count / KEYS_PER_BUCKET + 1;
+    size_t places = count * sizeof(struct shard_place);
+    size_t starts = (buckets + 1) * sizeof(uint32_t);
+    size_t keys = count * (ipv4 ? IPV4_SIZE : IPV6_SIZE);
+    char *memory =
+        count >= UINT32_MAX ? NULL : malloc(sizeof(struct shard) + places + starts + keys);
+    if (memory == NULL) {
+        return NULL;
+    }
+    struct shard *shard = (void *)memory;
+    atomic_init(&shard->holders, 1);
+    shard->count = (uint32_t)count;
+    shard->buckets = (uint32_t)buckets;
+    shard->ipv4 = ipv4;
+    shard->places = (void *)(memory + sizeof(*shard));
+    shard->starts = (void *)(memory + sizeof(*shard) + places);
+    shard->keys = (void *)(memory + sizeof(*shard) + places + starts);
+    memset(shard->starts, 0, starts);
+    return shard;
+}
+
+/* A counting sort; it keeps the order of rows in a bucket, so those of an address stay together. */
+struct shard *shard_new(const struct shard_row *rows, size_t count, bool ipv4)
+{
+    struct shard *shard = allocate(count, ipv4);
+    if (shard == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        shard->starts[bucket_of(shard, shard_hash(&rows[i].address))]++;
+    }
+    uint32_t end = 0;
+    for (uint32_t bucket = 0; bucket <= shard->buckets; bucket++) {
+        end += shard->starts[bucket];
+        shard->starts[bucket] = end;
+    }
+    for (size_t i = count; i-- > 0;) {
+        uint32_t at = --shard->starts[bucket_of(shard, shard_hash(&rows[i].address))];
+        shard->places[at] = rows[i].place;
+        memcpy(shard->keys + at * key_size(shard), key_of(shard, &rows[i].address),
+               key_size(shard));
+    }
+    return shard;
+}
+
+void shard_acquire(struct shard *shard)
+{
+    atomic_fetch_add(&shard->holders, 1);
+}
+
+void shard_release(struct shard *shard)
+{
+    if (shard != NULL && atomic_fetch_sub(&shard->holders, 1) == 1) {
+        free(shard);
+    }
+}
+
+/* With a constant size the comparison is one or two instructions. */
+static bool key_equal(const struct shard *shard, uint32_t at, const struct address *address)
+{
+    return shard->ipv4
+               ? memcmp(shard->keys + (size_t)at * IPV4_SIZE,
+                        address->bytes + IPV6_SIZE - IPV4_SIZE, IPV4_SIZE) == 0
+               : memcmp(shard->keys + (size_t)at * IPV6_SIZE, address->bytes, IPV6_SIZE) == 0;
+}
+
+const struct shard_place *shard_find(const struct shard *shard, const struct endpoint *endpoint,
+                                     uint32_t hash)
+{
+    uint32_t bucket = bucket_of(shard, hash);
+    uint32_t at = shard->starts[bucket];
+    uint32_t end = shard->starts[bucket + 1];
+    while (at < end && !key_equal(shard, at, &endpoint->address)) {
+        at++;
+    }
+    if (at == end) {
+        return NULL;
+    }
+    const struct shard_place *others = &shard->places[at];
+    if (endpoint->port == 0) {
+        return others;
+    }
+    while (++at < end && key_equal(shard, at, &endpoint->address)) {
+        if (shard->places[at].port == endpoint->port) {
+            return &shard->places[at];
+        }
+    }
+    return others;
+}
+
+const struct shard_place *shard_places(const struct shard *shard, size_t *count_out)
+{
+    *count_out = shard->count;
+    return shard->places;
+}
