@@ -1,5 +1,6 @@
 #include "agent/pipeline.h"
 
+#include "agent/aggregate/naming.h"
 #include "agent/aggregate/selection.h"
 #include "agent/decode/decode.h"
 #include "agent/exchange/pairing.h"
@@ -19,10 +20,12 @@
 #define FLOWS_PERCENT 40
 #define HELD_PERCENT 15
 #define PAIRING_PERCENT 25
+#define NAMING_PERCENT 4
 /* A flow with its place in the hash table, which is twice as large as the number of flows. */
 #define FLOW_OVERHEAD 32
 
 #define NS_PER_SECOND INT64_C(1000000000)
+#define NS_PER_MS INT64_C(1000000)
 
 struct published {
     _Atomic uint64_t frames;
@@ -39,6 +42,7 @@ struct published {
 struct pipeline {
     struct tcp *tcp;
     struct pairing *pairing;
+    struct naming *naming;
     struct selection *selection;
     struct aggregate_shard *shard;
     struct exchange_sink shard_sink;
@@ -115,11 +119,16 @@ static struct aggregate_shard *new_shard(const struct pipeline_options *options)
         .series_idle_ns = (int64_t)config->metrics.series_idle_timeout_s * NS_PER_SECOND,
         .native_schema = (int)config->metrics.native_schema,
         .native_max_buckets = config->metrics.native_max_buckets,
-        .body_sizes = config->metrics.body_sizes};
+        .body_sizes = config->metrics.body_sizes,
+        .await_pods = options->kubernetes,
+        .await_peers = config->kubernetes.scope == CONFIG_SCOPE_CLUSTER,
+        .interface_since = options->interface_since,
+        .interface_context = options->interface_context};
     return aggregate_shard_new(&aggregate, options->directory);
 }
 
 static struct selection *new_selection(const struct pipeline_options *options,
+                                       struct aggregate_shard *shard,
                                        const struct exchange_sink *next)
 {
     const struct config *config = options->config;
@@ -137,13 +146,23 @@ static struct selection *new_selection(const struct pipeline_options *options,
     }
     struct selection_options selection = {.rules = rules,
                                           .rule_count = config->rule_count,
-                                          .directory = options->directory,
+                                          .shard = shard,
                                           .own_addresses = options->own_addresses,
                                           .own_address_count = options->own_address_count,
                                           .own_port = options->own_port};
     struct selection *made = selection_new(&selection, next);
     free(rules);
     return made;
+}
+
+static struct naming *new_naming(const struct pipeline_options *options,
+                                 struct aggregate_shard *shard, const struct exchange_sink *next)
+{
+    const struct naming_options naming = {
+        .shard = shard,
+        .hold_ns = options->kubernetes ? options->config->kubernetes.hold_ms * NS_PER_MS : 0,
+        .memory_bytes = options->memory_bytes / 100 * NAMING_PERCENT};
+    return naming_new(&naming, next);
 }
 
 static struct pairing *new_pairing(const struct pipeline_options *options,
@@ -182,13 +201,21 @@ static bool build_stages(struct pipeline *pipeline, const struct pipeline_option
     struct exchange_sink counted = {
         .context = pipeline, .exchange = on_exchange, .event = on_event};
     pipeline->shard = new_shard(options);
-    pipeline->selection = new_selection(options, &counted);
-    if (pipeline->shard == NULL || pipeline->selection == NULL) {
+    if (pipeline->shard == NULL) {
         return false;
     }
     pipeline->shard_sink = aggregate_shard_sink(pipeline->shard);
+    pipeline->selection = new_selection(options, pipeline->shard, &counted);
+    if (pipeline->selection == NULL) {
+        return false;
+    }
     struct exchange_sink selected = selection_sink(pipeline->selection);
-    pipeline->pairing = new_pairing(options, &selected);
+    pipeline->naming = new_naming(options, pipeline->shard, &selected);
+    if (pipeline->naming == NULL) {
+        return false;
+    }
+    struct exchange_sink named = naming_sink(pipeline->naming);
+    pipeline->pairing = new_pairing(options, &named);
     if (pipeline->pairing == NULL) {
         return false;
     }
@@ -216,6 +243,7 @@ void pipeline_free(struct pipeline *pipeline)
     if (pipeline != NULL) {
         tcp_free(pipeline->tcp);
         pairing_free(pipeline->pairing);
+        naming_free(pipeline->naming);
         selection_free(pipeline->selection);
         aggregate_shard_free(pipeline->shard);
         free(pipeline);
@@ -240,12 +268,19 @@ void pipeline_interface_gone(void *context, uint32_t interface)
 {
     struct pipeline *pipeline = context;
     tcp_interface_gone(pipeline->tcp, interface);
+    naming_interface_gone(pipeline->naming, interface);
+}
+
+void pipeline_set_directory(struct pipeline *pipeline, const struct directory *directory)
+{
+    naming_set_directory(pipeline->naming, directory);
 }
 
 void pipeline_tick(struct pipeline *pipeline, int64_t now_ns)
 {
     tcp_tick(pipeline->tcp, now_ns);
     pairing_tick(pipeline->pairing, now_ns);
+    naming_tick(pipeline->naming, now_ns);
     if (now_ns - pipeline->shard_ticked_ns >= NS_PER_SECOND || now_ns < pipeline->shard_ticked_ns) {
         pipeline->shard_ticked_ns = now_ns;
         aggregate_shard_tick(pipeline->shard, now_ns);
@@ -256,6 +291,7 @@ void pipeline_tick(struct pipeline *pipeline, int64_t now_ns)
 void pipeline_finish(struct pipeline *pipeline)
 {
     tcp_finish(pipeline->tcp);
+    naming_finish(pipeline->naming);
     publish(pipeline);
 }
 

@@ -18,9 +18,13 @@
 struct pipeline;
 
 struct pipeline_options {
-    const struct config *config; /* these three outlive the pipeline */
-    const struct directory *directory;
+    const struct config *config; /* outlives the pipeline, as do the routes */
     const struct route_patterns *routes;
+    const struct directory *directory; /* until another is set */
+    bool kubernetes; /* names come from an API server as well: they may come late */
+    /* When an interface appeared (CLOCK_MONOTONIC); 0: it was there before. NULL: all were. */
+    int64_t (*interface_since)(void *context, uint32_t interface);
+    void *interface_context;
     uint64_t memory_bytes;               /* this worker's share */
     int64_t reorder_ns;                  /* 0 for files: their time does not pass by itself */
     enum exchange_side file_side;        /* of frames that do not tell their direction */
@@ -55,6 +59,9 @@ void pipeline_free(struct pipeline *pipeline);
 /* A frame_callback whose context is the pipeline. The worker's thread, as all below. */
 void pipeline_frame(void *pipeline, const struct frame *frame);
 void pipeline_interface_gone(void *pipeline, uint32_t interface);
+
+/* Another directory from now on; the former one is no longer used when the call returns. */
+void pipeline_set_directory(struct pipeline *pipeline, const struct directory *directory);
 
 /* Time passes: while live at least every 100 ms. Publishes the counters. */
 void pipeline_tick(struct pipeline *pipeline, int64_t now_ns);

@@ -83,6 +83,10 @@ struct aggregate_shard *aggregate_shard_new(const struct aggregate_options *opti
     shard->max_lines = options->max_series;
     shard->max_routes = options->max_routes_per_service;
     shard->body_sizes = options->body_sizes;
+    shard->await_pods = options->await_pods;
+    shard->await_peers = options->await_peers;
+    shard->interface_since = options->interface_since;
+    shard->interface_context = options->interface_context;
     shard->idle_limit_ns = options->series_idle_ns;
     if (init_layouts(shard, options) != 0 || init_tables(shard) != 0) {
         aggregate_shard_free(shard);
@@ -167,6 +171,27 @@ static void write_self(struct aggregate_shard *const *shards, size_t count,
                         routes);
 }
 
+static void write_unnamed(struct aggregate_shard *const *shards, size_t count,
+                          const struct metric_sink *sink)
+{
+    static const struct metric_family family = {
+        .name = "vethscope_unnamed_exchanges_total",
+        .help = "Exchanges reported with the name unknown for a pod's address behind which nobody "
+                "was found in time.",
+        .unit = "",
+        .type = METRIC_COUNTER};
+    sink->family(sink->context, &family);
+    for (enum naming_reason reason = 0; reason < NAMING_REASONS; reason++) {
+        uint64_t sum = 0;
+        for (size_t i = 0; i < count; i++) {
+            sum += cell_get(&shards[i]->unnamed[reason]);
+        }
+        struct metric_label label = {"reason", text_of(naming_reason_name(reason))};
+        struct metric_point point = {.labels = &label, .label_count = 1, .value = (double)sum};
+        sink->point(sink->context, &point);
+    }
+}
+
 int aggregate_write(struct aggregate_shard *const *shards, size_t count,
                     const struct metric_sink *sink)
 {
@@ -177,6 +202,9 @@ int aggregate_write(struct aggregate_shard *const *shards, size_t count,
     }
     if (result == 0) {
         write_self(shards, count, sink);
+    }
+    if (result == 0 && count > 0 && shards[0]->await_pods) {
+        write_unnamed(shards, count, sink);
     }
     snapshot_fini(&snapshot);
     return result;

@@ -198,6 +198,15 @@ uint32_t label_table_owned(const struct label_table *table, uint32_t id)
     return id == LABEL_NONE ? 0 : label_at(table, id)->owned;
 }
 
+struct slice label_table_text(const struct label_table *table, uint32_t id)
+{
+    if (id == LABEL_NONE) {
+        return slice_of("");
+    }
+    const struct label *label = label_at(table, id);
+    return (struct slice){(const char *)label->text, label->length};
+}
+
 size_t label_table_copy(const struct label_table *table, uint32_t id, uint64_t *text_out)
 {
     if (id == LABEL_NONE || id > table->capacity) {

@@ -45,6 +45,9 @@ void label_table_release(struct label_table *table, uint32_t id);
 /* How many labels belong to this one. */
 uint32_t label_table_owned(const struct label_table *table, uint32_t id);
 
+/* The text, valid while somebody refers to the label; empty for LABEL_NONE. */
+struct slice label_table_text(const struct label_table *table, uint32_t id);
+
 /* Copies the text to `text_out` (LABEL_MAX bytes, aligned for uint64_t) and returns its length. Any
  * thread; the bytes mean something only if a record that refers to the label did not change
  * meanwhile. */

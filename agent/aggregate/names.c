@@ -6,9 +6,14 @@
 #include <string.h>
 
 /*
- * A connection's names are looked up once and live in its slots, so the usual exchange asks
- * neither the directory nor an index for them. A label of a workload is its namespace and its
+ * A connection's names are looked up when it begins and live in its slots as labels, copies of what
+ * the directory says: the usual exchange asks neither the directory nor an index for them, and no
+ * directory is needed any more once it is replaced. A label of a workload is its namespace and its
  * service with a NUL between; addresses nobody knows get names of their own as the contract says.
+ *
+ * Addresses change hands. An end that is known keeps its name, whoever has the address later. And
+ * of a pod's own end it is known since when its interface is there: a name that the address had
+ * before is the former pod's.
  */
 
 static_assert(sizeof(struct names) == sizeof(((struct connection *)0)->slots),
@@ -21,83 +26,100 @@ static_assert(sizeof(struct names) == sizeof(((struct connection *)0)->slots),
 /* Room for a workload's label before it is cut; longer names are cut here already. */
 #define NAME_SIZE 512
 
+/* One end of a connection, as the directory is asked for it. */
+struct end {
+    struct endpoint endpoint; /* who asked has port 0: its port is chance */
+    int64_t since_ns;         /* names from before are another's; 0: none is */
+    bool pod;                 /* a pod is there, or will be known to be */
+    char address[ADDRESS_TEXT_SIZE];
+    char text[ENDPOINT_TEXT_SIZE];
+};
+
+static size_t append(char *text, size_t length, size_t size, struct slice part)
+{
+    size_t taken = part.length < size - length ? part.length : size - length;
+    if (taken > 0) {
+        memcpy(text + length, part.data, taken);
+    }
+    return length + taken;
+}
+
 static uint32_t intern_workload(struct aggregate_shard *shard, struct slice namespace,
                                 struct slice service)
 {
     char text[NAME_SIZE];
-    size_t namespace_length = namespace.length < NAME_SIZE / 4 ? namespace.length : NAME_SIZE / 4;
-    size_t room = NAME_SIZE - namespace_length - 1;
-    size_t service_length = service.length < room ? service.length : room;
-    memcpy(text, namespace.data, namespace_length);
-    text[namespace_length] = '\0';
-    memcpy(text + namespace_length + 1, service.data, service_length);
-    struct slice label = {text, namespace_length + 1 + service_length};
-    return label_table_intern(&shard->labels, LABEL_NONE, label);
+    size_t length = append(text, 0, NAME_SIZE / 4, namespace);
+    text[length] = '\0';
+    length = append(text, length + 1, NAME_SIZE, service);
+    return label_table_intern(&shard->labels, LABEL_NONE, (struct slice){text, length});
 }
 
-/* What nobody knows is named all the same: by what is known of where it is. */
-static struct workload name_of(const struct directory *directory, const struct endpoint *endpoint,
-                               struct slice unnamed)
+/* The parts of a workload's label; both empty for no label. */
+static struct workload split_workload(const struct aggregate_shard *shard, uint32_t label)
 {
-    struct workload workload = {.namespace = slice_of("")};
-    enum directory_answer answer = directory != NULL
-                                       ? directory_find(directory, endpoint, &workload)
-                                       : DIRECTORY_UNNAMED;
-    switch (answer) {
-    case DIRECTORY_KNOWN:
-        return workload;
-    case DIRECTORY_AWAITED:
-        workload.service = slice_of(UNKNOWN);
-        break;
-    case DIRECTORY_EXTERNAL:
-        workload.service = slice_of(EXTERNAL);
-        break;
-    case DIRECTORY_UNNAMED:
-        workload.service = unnamed;
-        break;
+    struct slice text = label_table_text(&shard->labels, label);
+    const char *end = text.length == 0 ? NULL : memchr(text.data, '\0', text.length);
+    size_t length = end == NULL ? 0 : (size_t)(end - text.data);
+    size_t skipped = end == NULL ? 0 : length + 1;
+    return (struct workload){.namespace = {text.data, length},
+                             .service = {text.data + skipped, text.length - skipped}};
+}
+
+static bool is_loopback(const struct address *address)
+{
+    static const struct address ipv6 = {.bytes = {[15] = 1}};
+    return address_is_ipv4(address) ? address->bytes[12] == 127 : address_equal(address, &ipv6);
+}
+
+static struct end end_of(const struct aggregate_shard *shard, const struct connection *connection,
+                         const struct names *names, enum exchange_side side)
+{
+    bool own = connection->side == side;
+    struct end end = {.endpoint =
+                          side == EXCHANGE_SERVER ? connection->server : connection->client};
+    end.since_ns = own ? names->since_ns : 0;
+    end.pod = own && shard->await_pods && !is_loopback(&end.endpoint.address);
+    if (side == EXCHANGE_CLIENT) {
+        end.endpoint.port = 0;
     }
-    workload.called = workload.service;
-    return workload;
+    return end;
 }
 
-/* Who asked: its port is chance, so only its address counts. */
-static uint32_t client_name(struct aggregate_shard *shard, struct endpoint client)
+/* Where nobody is known and no range is, an address is all there is. */
+static void name_by_address(struct end *end, struct workload *workload_out)
 {
-    client.port = 0;
-    char text[ADDRESS_TEXT_SIZE];
-    struct slice address = {text, address_format(&client.address, text)};
-    struct workload workload = name_of(shard->directory, &client, address);
-    return intern_workload(shard, workload.namespace, workload.service);
+    size_t length = address_format(&end->endpoint.address, end->address);
+    workload_out->called = (struct slice){end->address, length};
+    workload_out->service = workload_out->called;
+    if (end->endpoint.port != 0) {
+        workload_out->service =
+            (struct slice){end->text, endpoint_format(&end->endpoint, end->text)};
+    }
 }
 
-struct workload names_of_server(const struct directory *directory, const struct endpoint *server,
-                                char text[static ENDPOINT_TEXT_SIZE])
+/* Who is there, with a name for everybody; the slices point into the directory or into `end`. */
+static enum names_state find(const struct directory *directory, struct end *end,
+                             struct workload *workload_out)
 {
-    struct slice address = {text, endpoint_format(server, text)};
-    return name_of(directory, server, address);
-}
-
-static uint32_t server_name(struct aggregate_shard *shard, struct endpoint server)
-{
-    char text[ENDPOINT_TEXT_SIZE];
-    struct workload workload = names_of_server(shard->directory, &server, text);
-    return intern_workload(shard, workload.namespace, workload.service);
-}
-
-/* The label server_address: the port has a label of its own. */
-static uint32_t address_label(struct aggregate_shard *shard, struct endpoint server)
-{
-    char text[ADDRESS_TEXT_SIZE];
-    struct slice address = {text, address_format(&server.address, text)};
-    struct workload workload = name_of(shard->directory, &server, address);
-    return label_table_intern(&shard->labels, LABEL_NONE, workload.called);
-}
-
-static struct names load(const struct connection *connection)
-{
-    struct names names;
-    memcpy(&names, connection->slots, sizeof(names));
-    return names;
+    enum directory_answer answer = DIRECTORY_UNNAMED;
+    if (directory != NULL) {
+        answer = directory_find(directory, &end->endpoint, workload_out);
+    }
+    if (answer == DIRECTORY_KNOWN &&
+        (workload_out->since_ns == 0 || workload_out->since_ns >= end->since_ns)) {
+        return NAMES_KNOWN;
+    }
+    *workload_out = (struct workload){.service = slice_of(UNKNOWN), .called = slice_of(UNKNOWN)};
+    if (end->pod || answer == DIRECTORY_KNOWN || answer == DIRECTORY_AWAITED) {
+        return NAMES_AWAITED;
+    }
+    if (answer == DIRECTORY_EXTERNAL) {
+        workload_out->service = slice_of(EXTERNAL);
+        workload_out->called = slice_of(EXTERNAL);
+    } else {
+        name_by_address(end, workload_out);
+    }
+    return NAMES_OTHER;
 }
 
 void names_store(struct connection *connection, const struct names *names)
@@ -107,35 +129,104 @@ void names_store(struct connection *connection, const struct names *names)
 
 void names_release(struct aggregate_shard *shard, struct connection *connection)
 {
-    struct names names = load(connection);
+    struct names names = names_load(connection);
     label_table_release(&shard->labels, names.client);
     label_table_release(&shard->labels, names.server);
+    label_table_release(&shard->labels, names.called);
     label_table_release(&shard->labels, names.address);
-    names_store(connection, &(struct names){0});
+    /* Where it waits and that it did is not a name. */
+    names_store(connection, &(struct names){.guest = names.guest, .waited = names.waited});
+}
+
+bool names_worth_waiting(const struct aggregate_shard *shard, const struct connection *connection,
+                         const struct names *names)
+{
+    if (shard->await_peers) {
+        return names_awaited(names);
+    }
+    bool server = connection->side == EXCHANGE_SERVER;
+    return (server ? names->server_state : names->client_state) == NAMES_AWAITED;
+}
+
+static void set_label(struct aggregate_shard *shard, uint32_t *label, uint32_t to)
+{
+    label_table_release(&shard->labels, *label);
+    *label = to;
+}
+
+/* Asks for one end; `name` and `called` (NULL: not wanted) are its labels. */
+static uint8_t look_up(struct aggregate_shard *shard, struct end *end, uint32_t *name,
+                       uint32_t *called)
+{
+    struct workload workload;
+    enum names_state state = find(shard->directory, end, &workload);
+    set_label(shard, name, intern_workload(shard, workload.namespace, workload.service));
+    if (called != NULL) {
+        set_label(shard, called,
+                  intern_workload(shard, workload.called_namespace, workload.called));
+    }
+    return (uint8_t)state;
+}
+
+/* The label server_address: the called service as one writes it where the caller is. */
+static uint32_t address_label(struct aggregate_shard *shard, const struct names *names)
+{
+    char text[NAME_SIZE];
+    struct workload called = split_workload(shard, names->called);
+    struct slice from = split_workload(shard, names->client).namespace;
+    size_t length = append(text, 0, sizeof(text), called.service);
+    if (names->client_state == NAMES_KNOWN && from.length > 0 && called.namespace.length > 0 &&
+        !slice_equal(from, called.namespace)) {
+        length = append(text, length, sizeof(text), slice_of("."));
+        length = append(text, length, sizeof(text), called.namespace);
+    }
+    return label_table_intern(&shard->labels, LABEL_NONE, (struct slice){text, length});
+}
+
+/* Asks for the ends that are not known. */
+static void look_up_ends(struct aggregate_shard *shard, const struct connection *connection,
+                         struct names *names)
+{
+    bool client_side = connection->side == EXCHANGE_CLIENT;
+    if (names->client_state != NAMES_KNOWN) {
+        struct end end = end_of(shard, connection, names, EXCHANGE_CLIENT);
+        names->client_state = look_up(shard, &end, &names->client, NULL);
+    }
+    if (names->server_state != NAMES_KNOWN) {
+        struct end end = end_of(shard, connection, names, EXCHANGE_SERVER);
+        names->server_state =
+            look_up(shard, &end, &names->server, client_side ? &names->called : NULL);
+    }
+    if (client_side) {
+        set_label(shard, &names->address, address_label(shard, names));
+    }
 }
 
 struct names names_get(struct aggregate_shard *shard, struct connection *connection)
 {
-    struct names names = load(connection);
+    struct names names = names_load(connection);
     if (names.epoch == shard->directory_epoch || names.in_flight > 0) {
         return names;
     }
-    names_release(shard, connection);
-    bool client_side = connection->side == EXCHANGE_CLIENT;
-    names = (struct names){
-        .client = client_name(shard, connection->client),
-        .server = server_name(shard, connection->server),
-        .address = client_side ? address_label(shard, connection->server) : LABEL_NONE,
-    };
+    if (names.epoch == 0 && shard->interface_since != NULL) {
+        names.since_ns = shard->interface_since(shard->interface_context, connection->interface);
+    }
+    look_up_ends(shard, connection, &names);
     names.epoch = shard->directory_epoch;
     names_store(connection, &names);
+    bool client_side = connection->side == EXCHANGE_CLIENT;
     if (names.client == LABEL_NONE || names.server == LABEL_NONE ||
-        (client_side && names.address == LABEL_NONE)) {
+        (client_side && (names.called == LABEL_NONE || names.address == LABEL_NONE))) {
         /* The label table is full: all or nothing, and tried again, as series may be let go. */
         names_release(shard, connection);
-        return load(connection);
+        return names_load(connection);
     }
     return names;
+}
+
+struct workload names_server(struct aggregate_shard *shard, struct connection *connection)
+{
+    return split_workload(shard, names_get(shard, connection).server);
 }
 
 /* Writes the route with all bytes percent-encoded that are not printable ASCII. Returns the

@@ -2,12 +2,22 @@
 
 #include "agent/aggregate/shard.h"
 
+#include <string.h>
+
 /* Records that a connection remembers. */
 enum names_recent {
     NAMES_RECENT_REQUEST,
     NAMES_RECENT_GRAPH,
     NAMES_RECENT_SECONDS,
     NAMES_RECENT
+};
+
+/* What is known of one end of a connection. */
+enum names_state {
+    NAMES_NOT_ASKED,
+    NAMES_KNOWN,   /* fixed for the connection's life */
+    NAMES_AWAITED, /* called "unknown": the directory may still say who it is */
+    NAMES_OTHER,   /* named by where it is: its address, or "external" */
 };
 
 /*
@@ -17,26 +27,50 @@ enum names_recent {
 struct names {
     uint32_t client;               /* "namespace\0service" */
     uint32_t server;               /* the same */
-    uint32_t address;              /* server_address; LABEL_NONE on the server's side */
+    uint32_t called;               /* the same, of the service that was called; client side only */
+    uint32_t address;              /* server_address, made of `called`; client side only */
     uint32_t epoch;                /* of the directory that was asked; 0: none yet */
     uint32_t in_flight;            /* requests of the active requests gauge, under these names */
     uint32_t recent[NAMES_RECENT]; /* records that its last exchange counted in */
+    uint32_t guest;                /* its place in the waiting room; 0: does not wait */
+    int64_t since_ns;              /* when its interface appeared; 0: was there before */
+    uint8_t client_state;          /* enum names_state */
+    uint8_t server_state;
+    bool waited; /* it had its time in the waiting room */
+    uint8_t unused[5];
 };
 
-/* Who was asked, as the label service_name says it, also where nobody knows the address. The slices
- * point into the directory (NULL: an empty one) or into `text`. */
-struct workload names_of_server(const struct directory *directory, const struct endpoint *server,
-                                char text[static ENDPOINT_TEXT_SIZE]);
-
-/* The names of a connection, looked up when it has none or the directory changed; not while
- * requests are counted under the former ones. */
+/* The names of a connection: looked up when it has none, and again for an end that nobody knew when
+ * the directory changed; not while requests are counted under the former ones. */
 struct names names_get(struct aggregate_shard *shard, struct connection *connection);
+
+/* As they are, without a look-up. */
+static inline struct names names_load(const struct connection *connection)
+{
+    struct names names;
+    memcpy(&names, connection->slots, sizeof(names));
+    return names;
+}
 
 /* Writes changed numbers back; the labels stay what they are. */
 void names_store(struct connection *connection, const struct names *names);
 
 /* Gives the references back; the connection has no names afterwards. */
 void names_release(struct aggregate_shard *shard, struct connection *connection);
+
+/* Whether an end has no name that it may still get. */
+static inline bool names_awaited(const struct names *names)
+{
+    return names->client_state == NAMES_AWAITED || names->server_state == NAMES_AWAITED;
+}
+
+/* Whether that is worth waiting for. */
+bool names_worth_waiting(const struct aggregate_shard *shard, const struct connection *connection,
+                         const struct names *names);
+
+/* Who was asked, as the labels say it: namespace and service alone. The slices live as long as the
+ * connection's names. */
+struct workload names_server(struct aggregate_shard *shard, struct connection *connection);
 
 /* The label of a route of a service, with a reference for the caller; "{other}" beyond the bound,
  * LABEL_NONE for no route. Bytes that no URI has are percent-encoded (RFC 3986 section 2.1). */

@@ -11,7 +11,7 @@
 
 struct selection {
     struct exchange_sink next;
-    const struct directory *directory;
+    struct aggregate_shard *shard;
     struct selection_rule *rules;
     size_t rule_count;
     struct address *own_addresses;
@@ -54,14 +54,13 @@ static bool rule_fits(const struct selection_rule *rule, const struct workload *
            glob_fits(rule->user_agent, exchange->user_agent);
 }
 
-static bool is_excluded(const struct selection *selection, const struct connection *connection,
+static bool is_excluded(const struct selection *selection, struct connection *connection,
                         const struct exchange *exchange)
 {
     if (selection->rule_count == 0) {
         return false;
     }
-    char text[ENDPOINT_TEXT_SIZE];
-    struct workload server = names_of_server(selection->directory, &connection->server, text);
+    struct workload server = names_server(selection->shard, connection);
     for (size_t i = 0; i < selection->rule_count; i++) {
         if (rule_fits(&selection->rules[i], &server, exchange)) {
             return selection->rules[i].exclude;
@@ -106,7 +105,7 @@ struct selection *selection_new(const struct selection_options *options,
         return NULL;
     }
     selection->next = *next;
-    selection->directory = options->directory;
+    selection->shard = options->shard;
     selection->own_port = options->own_port;
     selection->rule_count = options->rule_count;
     selection->rules = copy_of(options->rules, options->rule_count, sizeof(*options->rules));

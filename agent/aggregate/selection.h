@@ -1,8 +1,8 @@
 #pragma once
 
+#include "agent/aggregate/aggregate.h"
 #include "agent/base/address.h"
 #include "agent/exchange/exchange.h"
-#include "agent/kube/directory.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ struct selection_rule {
 struct selection_options {
     const struct selection_rule *rules;  /* the first that fits decides; none: included. Copied, */
     size_t rule_count;                   /* their strings are not */
-    const struct directory *directory;   /* outlives the selection; NULL: nobody is known */
+    struct aggregate_shard *shard;       /* says who was asked; outlives the selection */
     const struct address *own_addresses; /* copied */
     size_t own_address_count;
     uint16_t own_port; /* what is asked there on an own address is the agent's; 0: nothing */

@@ -2,6 +2,7 @@
 
 #include "agent/aggregate/aggregate.h"
 #include "agent/aggregate/label_table.h"
+#include "agent/aggregate/naming.h"
 #include "agent/aggregate/series_table.h"
 
 /* What a struct aggregate_shard is, for the modules of this room. */
@@ -17,15 +18,20 @@ struct aggregate_shard {
     uint32_t max_lines;
     uint32_t max_routes; /* per service; 0: no bound of their own */
     bool body_sizes;
+    bool await_pods;
+    bool await_peers;
+    int64_t (*interface_since)(void *context, uint32_t interface);
+    void *interface_context;
     int64_t idle_limit_ns;
     int64_t now_ns;   /* of the last tick */
     int64_t clock_ns; /* the same without jumps: what idleness is measured with */
     uint32_t swept_histograms;
     uint32_t swept_numbers;
     /* Cells, for readers. */
-    uint64_t lines;           /* sample lines of all records */
-    uint64_t rejected;        /* updates that found no room for their record */
-    uint64_t routes_rejected; /* exchanges whose route went into "{other}" */
+    uint64_t lines;                   /* sample lines of all records */
+    uint64_t rejected;                /* updates that found no room for their record */
+    uint64_t routes_rejected;         /* exchanges whose route went into "{other}" */
+    uint64_t unnamed[NAMING_REASONS]; /* exchanges of which an end stayed unknown */
 };
 
 /* The record of this key, made when there is none and room for its sample lines is left; else NULL,

@@ -206,6 +206,9 @@ void interface_table_link(struct interface_table *table, const struct rtnetlink_
         table->options.gone(table->options.context, link->index);
         stand(table, interface, INTERFACE_SETTLING, 0);
     }
+    if (!interface->present) {
+        interface->since_ns = table->heard_ns;
+    }
     interface->link = *link;
     interface->present = true;
     interface->seen = true;

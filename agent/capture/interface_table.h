@@ -38,9 +38,10 @@ struct interface {
     bool from_pod_side;
     bool subnet_address;
     bool default_route;
-    bool seen;      /* in the dump under way */
-    bool query;     /* only the kernel can tell where its peer is now */
-    int64_t due_ns; /* when a settling one is excluded or a leaving one is gone; 0: never */
+    bool seen;        /* in the dump under way */
+    bool query;       /* only the kernel can tell where its peer is now */
+    int64_t due_ns;   /* when a settling one is excluded or a leaving one is gone; 0: never */
+    int64_t since_ns; /* heard_ns of the table when it was first told of */
     struct interface *next;
 };
 
@@ -64,6 +65,7 @@ struct interface_table {
     struct interface *last; /* found last: packets come in runs */
     unsigned size;
     unsigned counting;
+    int64_t heard_ns;        /* what is told of now happened after it; the owner's to set */
     bool dumping;            /* no judgement before the dump is complete */
     bool exclusions_changed; /* the owner's to clear */
 };

@@ -19,6 +19,7 @@ struct interfaces {
     bool dump_wanted;
     int64_t dump_due_ns; /* when a failed dump is tried again; 0: at once */
     int64_t now_ns;      /* of the call under way */
+    int64_t updated_ns;  /* of the latest update, or of the opening */
     int64_t due_ns;
 };
 
@@ -89,6 +90,8 @@ static void refresh_due(struct interfaces *interfaces)
 
 void interfaces_update(struct interfaces *interfaces, int64_t now_ns)
 {
+    interfaces->table.heard_ns = interfaces->updated_ns;
+    interfaces->updated_ns = now_ns;
     interfaces->now_ns = now_ns;
     int status = rtnetlink_drain(interfaces->rtnetlink);
     if (status == 0 && !interfaces->dump_wanted) {
@@ -188,6 +191,7 @@ struct interfaces *interfaces_open(const struct live_options *options, int64_t l
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     interfaces->now_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+    interfaces->updated_ns = interfaces->now_ns;
     const struct rtnetlink_callbacks rtnetlink_callbacks = {
         interfaces,        on_link,          on_link_gone,
         on_subnet_address, on_default_route, on_addressing_changed};

@@ -282,6 +282,12 @@ int live_drain(struct live *live)
     return status;
 }
 
+int64_t live_interface_since(struct live *live, uint32_t index)
+{
+    const struct interface *interface = interface_table_find(live->table, index);
+    return interface == NULL ? 0 : interface->since_ns;
+}
+
 struct live_counters live_counters(const struct live *live)
 {
     return (struct live_counters){

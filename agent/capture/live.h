@@ -69,6 +69,10 @@ int64_t live_latency_ns(unsigned block_timeout_ms);
 /* Closes the filter, waits out the block timeout and delivers the rest of the ring. */
 int live_drain(struct live *live);
 
+/* When an interface appeared, CLOCK_MONOTONIC and rather too early than too late; 0: it was there
+ * at the opening, or is not known. The dispatching thread. */
+int64_t live_interface_since(struct live *live, uint32_t index);
+
 /* Cumulative; any thread. */
 struct live_counters live_counters(const struct live *live);
 

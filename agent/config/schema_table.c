@@ -20,6 +20,7 @@
 #define PATTERN_MAX_LENGTH 255 /* a whole route fits the route stage's buffer */
 #define FILTER_MAX_LENGTH 4096
 #define LISTEN_MAX_LENGTH 64
+#define PATH_MAX_LENGTH 4095
 
 static const struct schema_key capture_keys[] = {
     {
@@ -318,6 +319,81 @@ static const struct schema_key name_keys[] = {
 };
 static const struct schema_section name_section = KEYS(name_keys);
 
+static const struct schema_key kubernetes_keys[] = {
+    {
+        .name = "enabled",
+        .kind = SCHEMA_CHOICE,
+        .offset = offsetof(struct config_kubernetes, enabled),
+        .fallback = "auto",
+        .choices = "auto|false|true",
+        .help = "Whether names come from the API server. auto: in a pod with a service account, or "
+                "with a kubeconfig.",
+    },
+    {
+        .name = "kubeconfig",
+        .kind = SCHEMA_TEXT,
+        .offset = offsetof(struct config_kubernetes, kubeconfig),
+        .fallback = "",
+        .max_length = PATH_MAX_LENGTH,
+        .help = "A kubeconfig file instead of the pod's service account. Empty: none.",
+    },
+    {
+        .name = "context",
+        .kind = SCHEMA_TEXT,
+        .offset = offsetof(struct config_kubernetes, context),
+        .fallback = "",
+        .max_length = NAME_MAX_LENGTH,
+        .help = "Context of the kubeconfig. Empty: its current one.",
+    },
+    {
+        .name = "node",
+        .kind = SCHEMA_TEXT,
+        .offset = offsetof(struct config_kubernetes, node),
+        .fallback = "",
+        .max_length = NAME_MAX_LENGTH,
+        .help = "Name of this node. Empty: the environment's NODE_NAME, else the node that has one "
+                "of this machine's addresses.",
+    },
+    {
+        .name = "scope",
+        .kind = SCHEMA_CHOICE,
+        .offset = offsetof(struct config_kubernetes, scope),
+        .fallback = "cluster",
+        .choices = "cluster|node",
+        .help = "Whose pods are asked for: node asks for less, and clients on other nodes that "
+                "stand behind no service are called unknown.",
+    },
+    {
+        .name = "ranges",
+        .kind = SCHEMA_CIDR,
+        LIST(config_kubernetes, ranges, range_count, 256),
+        .fallback = "[]",
+        .check_item = check_new_range,
+        .help = "Addresses of the cluster's pods and services beside the ranges that its nodes "
+                "tell: who is not known there is called unknown, not external.",
+    },
+    {
+        .name = "hold",
+        .kind = SCHEMA_MILLIS,
+        .offset = offsetof(struct config_kubernetes, hold_ms),
+        .fallback = "2s",
+        .minimum = "0ms",
+        .maximum = "1m",
+        .help =
+            "How long the exchanges of a connection wait for a name that is still to come. 0ms: "
+            "they do not. The memory for them is bounded.",
+    },
+    {
+        .name = "name_by_app_label",
+        .kind = SCHEMA_BOOL,
+        .offset = offsetof(struct config_kubernetes, name_by_app_label),
+        .fallback = "false",
+        .choices = "false|true",
+        .help = "The label app.kubernetes.io/name goes before the name of the owning workload.",
+    },
+};
+static const struct schema_section kubernetes_section = KEYS(kubernetes_keys);
+
 static const struct schema_key rule_keys[] = {
     {
         .name = "action",
@@ -378,6 +454,11 @@ static const struct schema_key root_keys[] = {
         .check_item = check_new_range,
         .help = "What addresses are called outside Kubernetes. Addresses in none of the ranges "
                 "share the name external.",
+    },
+    {
+        .name = "kubernetes",
+        SECTION(kubernetes, kubernetes_section),
+        .help = "Names from the Kubernetes API server.",
     },
     {.name = "metrics", SECTION(metrics, metrics_section), .help = "What is counted and served."},
     {

@@ -13,6 +13,7 @@ static struct aggregate_shard *shop_new(struct directory **directory_out)
     };
     struct aggregate_options options = scene_options();
     options.body_sizes = true;
+    options.await_pods = true;
     *directory_out = directory_new(entries, 2);
     return *directory_out == NULL ? NULL : aggregate_shard_new(&options, *directory_out);
 }

@@ -121,12 +121,38 @@ static void test_empty_directory(void **state)
     directory_free(directory);
 }
 
-/* Open connections take the new names; a request that is active ends under the name it began. */
-static void test_directory_swap(void **state)
+#define COUNT(name)                                                                                \
+    "http_server_request_duration_seconds_count{service_namespace=\"shop\",service_name=\"" name   \
+    "\",http_request_method=\"GET\",http_route=\"/a\",http_response_status_code=\"200\","          \
+    "url_scheme=\"http\"}"
+
+/* Who is known keeps the name, whoever has the address later; new connections take the new one. */
+static void test_known_names_stay(void **state)
 {
     (void)state;
     struct directory *before = shop_new("orders");
     struct directory *after = shop_new("orders-v2");
+    struct aggregate_shard *shard = shard_new(before);
+    struct connection open = scene_connection(EXCHANGE_SERVER, "10.0.0.1:2", "10.0.0.2:80");
+    struct exchange exchange = scene_exchange("/a", 200);
+    scene_feed(shard, &open, &exchange);
+    aggregate_shard_set_directory(shard, after);
+    directory_free(before); /* nobody looks at it any more */
+    scene_feed(shard, &open, &exchange);
+    feed(shard, EXCHANGE_SERVER, "10.0.0.1:3", "10.0.0.2:80");
+    scene_expect(shard, COUNT("orders") " 2");
+    scene_expect(shard, COUNT("orders-v2") " 1");
+    aggregate_shard_free(shard);
+    directory_free(after);
+}
+
+/* Who was not known is named as soon as somebody knows; a request that is active ends under the
+ * name under which it began. */
+static void test_unknown_ends_are_looked_up_again(void **state)
+{
+    (void)state;
+    struct directory *before = directory_new(NULL, 0);
+    struct directory *after = shop_new("orders");
     struct aggregate_shard *shard = shard_new(before);
     struct connection busy = scene_connection(EXCHANGE_SERVER, "10.0.0.1:1", "10.0.0.2:80");
     struct connection idle = scene_connection(EXCHANGE_SERVER, "10.0.0.1:2", "10.0.0.2:80");
@@ -134,22 +160,54 @@ static void test_directory_swap(void **state)
     scene_feed(shard, &idle, &exchange);
     scene_event(shard, &busy, CONNECTION_REQUEST_BEGAN, 0);
     aggregate_shard_set_directory(shard, after);
-    directory_free(before); /* nobody looks at it any more */
+    directory_free(before);
     scene_feed(shard, &idle, &exchange);
-#define COUNT(name)                                                                                \
-    "http_server_request_duration_seconds_count{service_namespace=\"shop\",service_name=\"" name   \
-    "\"," REST
-#define ACTIVE(name)                                                                               \
-    "http_server_active_requests{service_namespace=\"shop\",service_name=\"" name                  \
-    "\",http_request_method=\"GET\",url_scheme=\"http\"}"
-    scene_expect(shard, COUNT("orders"));
-    scene_expect(shard, COUNT("orders-v2"));
+#define ACTIVE(labels)                                                                             \
+    "http_server_active_requests{" labels ",http_request_method=\"GET\",url_scheme=\"http\"}"
+#define ADDRESS "service_name=\"10.0.0.2:80\""
+#define ORDERS "service_namespace=\"shop\",service_name=\"orders\""
+    scene_expect(shard, "http_server_request_duration_seconds_count{" ADDRESS "," REST);
+    scene_expect(shard, COUNT("orders") " 1");
     scene_event(shard, &busy, CONNECTION_REQUEST_ENDED, 0);
-    scene_expect(shard, ACTIVE("orders") " 0");
+    scene_expect(shard, ACTIVE(ADDRESS) " 0");
     scene_event(shard, &busy, CONNECTION_REQUEST_BEGAN, 0);
-    scene_expect(shard, ACTIVE("orders-v2") " 1");
+    scene_expect(shard, ACTIVE(ORDERS) " 1");
     aggregate_shard_free(shard);
     directory_free(after);
+}
+
+/* As one writes it in DNS from where the caller is. */
+static void test_called_service(void **state)
+{
+    (void)state;
+    const struct directory_entry entries[] = {
+        entry_of("10.0.0.1", 0, "shop", "gateway"),
+        entry_of("10.0.0.2", 0, "store", "orders"),
+        entry_of("10.0.0.3", 0, "", "cart"),
+        entry_of("10.0.0.4", 0, "shop", "prices"),
+    };
+    struct directory *directory = directory_new(entries, 4);
+    struct aggregate_shard *shard = shard_new(directory);
+    static const struct {
+        const char *client;
+        const char *server;
+        const char *labels;
+    } cases[] = {
+        {"10.0.0.1:1", "10.0.0.2:80", "\"gateway\",server_address=\"orders.store\""},
+        {"10.0.0.1:1", "10.0.0.4:80", "\"gateway\",server_address=\"prices\""},
+        {"10.0.0.1:1", "10.0.0.3:80", "\"gateway\",server_address=\"cart\""},
+        {"10.0.0.3:1", "10.0.0.2:80", "\"cart\",server_address=\"orders\""},
+        {"10.0.0.9:1", "10.0.0.2:80", "\"external\",server_address=\"orders\""},
+        {"10.0.0.1:1", "10.0.0.9:80", "\"gateway\",server_address=\"external\""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char line[128];
+        feed(shard, EXCHANGE_CLIENT, cases[i].client, cases[i].server);
+        snprintf(line, sizeof(line), "service_name=%s,server_port=", cases[i].labels);
+        assert_non_null(strstr(scene_text(&shard, 1), line));
+    }
+    aggregate_shard_free(shard);
+    directory_free(directory);
 }
 
 /* Bytes that no URI has are encoded, so two routes never look the same after escaping. */
@@ -197,9 +255,14 @@ static void test_long_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_names),    cmocka_unit_test(test_client_port_does_not_name),
-        cmocka_unit_test(test_external),       cmocka_unit_test(test_empty_directory),
-        cmocka_unit_test(test_directory_swap), cmocka_unit_test(test_route_bytes),
+        cmocka_unit_test(test_known_names),
+        cmocka_unit_test(test_client_port_does_not_name),
+        cmocka_unit_test(test_external),
+        cmocka_unit_test(test_empty_directory),
+        cmocka_unit_test(test_known_names_stay),
+        cmocka_unit_test(test_unknown_ends_are_looked_up_again),
+        cmocka_unit_test(test_called_service),
+        cmocka_unit_test(test_route_bytes),
         cmocka_unit_test(test_long_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
 #include "agent/aggregate/selection.h"
 
+#include "tests/unit/aggregate/scene.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -33,6 +35,14 @@ static struct address address(const char *text)
     struct address parsed;
     assert_int_equal(address_parse(text, &parsed), 0);
     return parsed;
+}
+
+static struct aggregate_shard *shard_of(const struct directory *directory)
+{
+    struct aggregate_options options = scene_options();
+    struct aggregate_shard *shard = aggregate_shard_new(&options, directory);
+    assert_non_null(shard);
+    return shard;
 }
 
 static struct connection connection_to(const char *server, uint16_t port)
@@ -95,7 +105,8 @@ static void first_rule_that_fits_decides(void **state)
         {.exclude = true, .namespace = "shop", .service = "ord*", .route = "/health*"},
         {.exclude = true, .user_agent = "kube-probe/*"},
     };
-    struct selection_options options = {.rules = rules, .rule_count = 3, .directory = directory};
+    struct aggregate_shard *shard = shard_of(directory);
+    struct selection_options options = {.rules = rules, .rule_count = 3, .shard = shard};
     struct selection *selection = selection_new(&options, &next);
     assert_non_null(selection);
     struct exchange health = {.route = slice_of("/healthz")};
@@ -107,6 +118,7 @@ static void first_rule_that_fits_decides(void **state)
     assert_false(passes(selection, &passed, "10.0.2.7", 80, &probe));
     assert_true(passes(selection, &passed, "10.0.1.7", 80, &kept));
     selection_free(selection);
+    aggregate_shard_free(shard);
     directory_free(directory);
 }
 
@@ -123,13 +135,14 @@ static void unknown_servers_have_the_names_of_the_metrics(void **state)
     struct exchange exchange = {.route = slice_of("/x")};
     for (size_t i = 0; i < 3; i++) {
         struct selection_rule rule = {.exclude = true, .service = globs[i]};
-        struct selection_options options = {
-            .rules = &rule, .rule_count = 1, .directory = directories[i]};
+        struct aggregate_shard *shard = shard_of(directories[i]);
+        struct selection_options options = {.rules = &rule, .rule_count = 1, .shard = shard};
         struct selection *selection = selection_new(&options, &next);
         assert_non_null(selection);
         assert_false(passes(selection, &passed, "10.0.2.7", 80, &exchange));
         assert_true(passes(selection, &passed, "10.0.1.7", 80, &exchange));
         selection_free(selection);
+        aggregate_shard_free(shard);
         directory_free(directories[i]);
     }
 }
@@ -141,7 +154,8 @@ static void long_values_are_compared_by_their_beginning(void **state)
     struct passed passed = {0};
     struct exchange_sink next = {&passed, count_exchange, count_event};
     struct selection_rule rule = {.exclude = true, .user_agent = "aaa*"};
-    struct selection_options options = {.rules = &rule, .rule_count = 1};
+    struct aggregate_shard *shard = shard_of(NULL);
+    struct selection_options options = {.rules = &rule, .rule_count = 1, .shard = shard};
     struct selection *selection = selection_new(&options, &next);
     assert_non_null(selection);
     static char text[4096];
@@ -151,6 +165,7 @@ static void long_values_are_compared_by_their_beginning(void **state)
     text[0] = 'b';
     assert_true(passes(selection, &passed, "10.0.0.1", 80, &exchange));
     selection_free(selection);
+    aggregate_shard_free(shard);
 }
 
 int main(void)

@@ -280,6 +280,27 @@ static void test_number_is_used_again(void **state)
     lab_free(lab);
 }
 
+/* What was there at the start has no beginning; a number that is used again has a new one. */
+static void test_since(void **state)
+{
+    (void)state;
+    struct lab *lab = lab_new(NULL, 0, LIVE_VANTAGE_AUTO);
+    interface_table_dump_begin(&lab->table);
+    tell_pair(lab, 6, 2, true, 0);
+    interface_table_dump_end(&lab->table, 0);
+    lab->table.heard_ns = 500;
+    tell_pair(lab, 7, 2, true, 510);
+    tell_pair(lab, 6, 2, true, 510); /* told again is not new */
+    assert_int_equal(interface_table_find(&lab->table, 6)->since_ns, 0);
+    assert_int_equal(interface_table_find(&lab->table, 7)->since_ns, 500);
+    interface_table_link_gone(&lab->table, 6, false, 600);
+    assert_int_equal(interface_table_find(&lab->table, 6)->since_ns, 0);
+    lab->table.heard_ns = 700;
+    tell_pair(lab, 6, 2, true, 710);
+    assert_int_equal(interface_table_find(&lab->table, 6)->since_ns, 700);
+    lab_free(lab);
+}
+
 static void tell_dump(struct lab *lab, bool with_subnet, bool with_route)
 {
     interface_table_dump_begin(&lab->table);
@@ -419,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_vantage),
         cmocka_unit_test(test_vantage_follows_the_addresses),
         cmocka_unit_test(test_uplink_is_no_pod_link),
+        cmocka_unit_test(test_since),
         cmocka_unit_test(test_dump_tells_what_is_gone),
         cmocka_unit_test(test_bound),
     };

@@ -1,0 +1,219 @@
+#include "agent/aggregate/naming.h"
+
+#include "agent/aggregate/cell.h"
+#include "agent/aggregate/names.h"
+#include "agent/aggregate/shard.h"
+#include "agent/aggregate/waiting_room.h"
+
+#include <stdlib.h>
+
+/*
+ * A connection waits as a whole, events and all, so that what is counted of it stays in order and
+ * the gauge of its requests stays balanced. It waits once: when its time is over and nobody was
+ * known, what comes later is reported at once, under a name as soon as there is one.
+ *
+ * Every hold is equally long, so the guest that entered first is the first whose time is over.
+ */
+
+/* A guest with one exchange and its events needs about as much. */
+#define BYTES_PER_GUEST 1024
+/* A tick further from the one before than this was a jump of the clock or a suspended machine. */
+#define TICK_MAX_NS INT64_C(10000000000)
+
+struct naming {
+    struct exchange_sink next;
+    struct aggregate_shard *shard;
+    struct waiting_room *room; /* NULL: nobody waits */
+    int64_t hold_ns;
+    int64_t ticked_ns;
+    int64_t clock_ns; /* the same without jumps */
+};
+
+struct naming *naming_new(const struct naming_options *options, const struct exchange_sink *next)
+{
+    struct naming *naming = calloc(1, sizeof(*naming));
+    if (naming == NULL) {
+        return NULL;
+    }
+    naming->next = *next;
+    naming->shard = options->shard;
+    naming->hold_ns = options->hold_ns;
+    if (options->hold_ns > 0) {
+        uint32_t guests = (uint32_t)(options->memory_bytes / BYTES_PER_GUEST);
+        naming->room = waiting_room_new(options->memory_bytes, guests > 0 ? guests : 1);
+    }
+    if (options->hold_ns > 0 && naming->room == NULL) {
+        naming_free(naming);
+        return NULL;
+    }
+    return naming;
+}
+
+void naming_free(struct naming *naming)
+{
+    if (naming != NULL) {
+        waiting_room_free(naming->room);
+        free(naming);
+    }
+}
+
+static void count_unnamed(struct aggregate_shard *shard, enum naming_reason reason, uint64_t amount)
+{
+    if (amount > 0) {
+        cell_add(&shard->unnamed[reason], amount);
+    }
+}
+
+/* Lets a guest go on, under the names that it has now. */
+static void dismiss(struct naming *naming, uint32_t guest, enum naming_reason reason)
+{
+    struct connection *connection = waiting_room_connection(naming->room, guest);
+    struct names names = names_load(connection);
+    names.guest = 0;
+    names.waited = true;
+    names_store(connection, &names);
+    if (names_awaited(&names)) {
+        count_unnamed(naming->shard, reason, waiting_room_exchanges(naming->room, guest));
+    }
+    waiting_room_leave(naming->room, guest, &naming->next);
+}
+
+/* Enters the connection, in place of another where all are taken. */
+static uint32_t enter(struct naming *naming, struct connection *connection)
+{
+    int64_t until_ns = naming->clock_ns + naming->hold_ns;
+    uint32_t guest = waiting_room_enter(naming->room, connection, until_ns);
+    if (guest == 0) {
+        dismiss(naming, waiting_room_oldest(naming->room), NAMING_FULL);
+        guest = waiting_room_enter(naming->room, connection, until_ns);
+    }
+    struct names names = names_load(connection);
+    names.guest = guest;
+    names_store(connection, &names);
+    return guest;
+}
+
+/* The number of the guest; 0: it does not wait. */
+static uint32_t guest_of(struct naming *naming, struct connection *connection)
+{
+    struct names names = names_load(connection);
+    if (names.guest != 0) {
+        return names.guest;
+    }
+    if (names.epoch != naming->shard->directory_epoch) {
+        names = names_get(naming->shard, connection);
+    }
+    bool waits = names_awaited(&names) && naming->room != NULL && !names.waited &&
+                 names_worth_waiting(naming->shard, connection, &names);
+    return waits ? enter(naming, connection) : 0;
+}
+
+/* What cannot be kept is told behind what was: returns the guest, 0 when it had to go itself. */
+static uint32_t make_room(struct naming *naming, uint32_t guest, enum waiting_room_answer answer)
+{
+    uint32_t leaving = answer == WAITING_ROOM_NEVER ? guest : waiting_room_oldest(naming->room);
+    dismiss(naming, leaving, NAMING_FULL);
+    return leaving == guest ? 0 : guest;
+}
+
+static void on_exchange(void *context, struct connection *connection,
+                        const struct exchange *exchange)
+{
+    struct naming *naming = context;
+    enum naming_reason reason = NAMING_TIMEOUT;
+    for (uint32_t guest = guest_of(naming, connection); guest != 0; reason = NAMING_FULL) {
+        enum waiting_room_answer answer = waiting_room_add_exchange(naming->room, guest, exchange);
+        if (answer == WAITING_ROOM_KEPT) {
+            return;
+        }
+        guest = make_room(naming, guest, answer);
+    }
+    struct names names = names_load(connection);
+    if (names_awaited(&names)) {
+        count_unnamed(naming->shard, reason, 1);
+    }
+    naming->next.exchange(naming->next.context, connection, exchange);
+}
+
+static void on_event(void *context, struct connection *connection,
+                     const struct connection_event *event)
+{
+    struct naming *naming = context;
+    bool closed = event->kind == CONNECTION_CLOSED; /* no reason to begin to wait */
+    uint32_t guest = closed ? names_load(connection).guest : guest_of(naming, connection);
+    while (guest != 0) {
+        enum waiting_room_answer answer = waiting_room_add_event(naming->room, guest, event);
+        if (answer == WAITING_ROOM_KEPT) {
+            return;
+        }
+        guest = make_room(naming, guest, answer);
+    }
+    naming->next.event(naming->next.context, connection, event);
+}
+
+struct exchange_sink naming_sink(struct naming *naming)
+{
+    return (struct exchange_sink){.context = naming, .exchange = on_exchange, .event = on_event};
+}
+
+void naming_set_directory(struct naming *naming, const struct directory *directory)
+{
+    aggregate_shard_set_directory(naming->shard, directory);
+    uint32_t guest = naming->room == NULL ? 0 : waiting_room_oldest(naming->room);
+    while (guest != 0) {
+        uint32_t next = waiting_room_next(naming->room, guest);
+        struct connection *connection = waiting_room_connection(naming->room, guest);
+        struct names names = names_get(naming->shard, connection);
+        if (!names_worth_waiting(naming->shard, connection, &names)) {
+            dismiss(naming, guest, NAMING_TIMEOUT);
+        }
+        guest = next;
+    }
+}
+
+void naming_tick(struct naming *naming, int64_t now_ns)
+{
+    int64_t step = naming->ticked_ns == 0 ? 0 : now_ns - naming->ticked_ns;
+    if (step > TICK_MAX_NS) {
+        step = TICK_MAX_NS;
+    }
+    naming->clock_ns += step > 0 ? step : 0;
+    naming->ticked_ns = now_ns;
+    if (naming->room == NULL) {
+        return;
+    }
+    uint32_t guest = waiting_room_oldest(naming->room);
+    while (guest != 0 && waiting_room_until(naming->room, guest) <= naming->clock_ns) {
+        dismiss(naming, guest, NAMING_TIMEOUT);
+        guest = waiting_room_oldest(naming->room);
+    }
+}
+
+void naming_interface_gone(struct naming *naming, uint32_t interface)
+{
+    uint32_t guest = naming->room == NULL ? 0 : waiting_room_oldest(naming->room);
+    while (guest != 0) {
+        uint32_t next = waiting_room_next(naming->room, guest);
+        if (waiting_room_connection(naming->room, guest)->interface == interface) {
+            dismiss(naming, guest, NAMING_INTERFACE_GONE);
+        }
+        guest = next;
+    }
+}
+
+void naming_finish(struct naming *naming)
+{
+    while (naming->room != NULL && waiting_room_oldest(naming->room) != 0) {
+        dismiss(naming, waiting_room_oldest(naming->room), NAMING_SHUTDOWN);
+    }
+}
+
+const char *naming_reason_name(enum naming_reason reason)
+{
+    static const char *const names[] = {[NAMING_TIMEOUT] = "timeout",
+                                        [NAMING_FULL] = "full",
+                                        [NAMING_INTERFACE_GONE] = "interface_gone",
+                                        [NAMING_SHUTDOWN] = "shutdown",
+                                        [NAMING_REASONS] = ""};
+    return names[reason];
+}
