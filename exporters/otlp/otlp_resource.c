@@ -81,3 +81,17 @@ void otlp_resource_end(struct otlp_resource *resource, bool agent, struct byte_w
     message.attributes = resource->attributes.list;
     otlp_message_append(out, &message.base);
 }
+
+void otlp_resource_append_agent(struct otlp_resource *resource, const struct otlp_agent *agent,
+                                struct byte_writer *out)
+{
+    size_t bytes = agent->name.length + agent->version.length + agent->host.length;
+    if (!otlp_resource_begin(resource, bytes)) {
+        out->failed = true;
+        return;
+    }
+    otlp_resource_add(resource, "service.name", agent->name);
+    otlp_resource_add(resource, "service.version", agent->version);
+    otlp_resource_add(resource, "host.name", agent->host);
+    otlp_resource_end(resource, true, out);
+}

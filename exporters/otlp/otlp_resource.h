@@ -11,6 +11,13 @@ struct otlp_extra {
 /* Attributes that users may add. */
 #define OTLP_EXTRAS_MAX 16
 
+/* The agent itself, as a service. */
+struct otlp_agent {
+    struct text name;
+    struct text version;
+    struct text host;
+};
+
 /*
  * Writes Resource messages, whom metrics and spans are about: what is added, and the extras behind
  * it, which change nothing of it. For one thread.
@@ -36,3 +43,7 @@ void otlp_resource_add(struct otlp_resource *resource, const char *key, struct t
 
 /* Appends the message. Extras that name a service are for the agent's own resource alone. */
 void otlp_resource_end(struct otlp_resource *resource, bool agent, struct byte_writer *out);
+
+/* Appends the agent's own resource. */
+void otlp_resource_append_agent(struct otlp_resource *resource, const struct otlp_agent *agent,
+                                struct byte_writer *out);
