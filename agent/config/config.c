@@ -33,7 +33,14 @@ static bool rings_fit_memory(const struct config *config)
     return config->capture.ring_bytes * config->capture.workers <= config->memory.limit / 2;
 }
 
+static bool key_has_certificate(const struct config *config)
+{
+    return config->events.http.key_file[0] == '\0' || config->events.http.cert_file[0] != '\0';
+}
+
 static const struct agreement agreements[] = {
+    {"events.http.key_file", "events.http.cert_file", key_has_certificate,
+     "there is no cert_file for this key"},
     {"http.max_target_size", "http.max_head_size", target_fits_head,
      "max_target_size is larger than max_head_size"},
     {"memory.limit", "capture.ring_size", rings_fit_memory,

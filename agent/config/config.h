@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/config/events.h"
 #include "agent/config/kubernetes.h"
 #include "agent/kube/directory.h"
 
@@ -80,6 +81,7 @@ struct config {
     struct config_metrics metrics;
     struct config_memory memory;
     struct config_kubernetes kubernetes;
+    struct config_events events;
     struct directory_entry *names; /* strings are owned by the config */
     size_t name_count;
     struct config_rule *rules; /* the first that fits decides; none fits: included */

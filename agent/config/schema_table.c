@@ -2,17 +2,7 @@
 
 #include "agent/config/check.h"
 #include "agent/config/config.h"
-
-#define KEYS(rows)                                                                                 \
-    {                                                                                              \
-        rows, sizeof(rows) / sizeof((rows)[0])                                                     \
-    }
-
-/* Lists keep their items and their number in two fields of one struct. */
-#define LIST(section, items, number, maximum_items)                                                \
-    .offset = offsetof(struct section, items),                                                     \
-    .element_size = sizeof(*((struct section *)NULL)->items),                                      \
-    .count_offset = offsetof(struct section, number), .max_items = (maximum_items)
+#include "agent/config/schema_rows.h"
 
 /* Room for anything that people write; longer is a mistake. */
 #define NAME_MAX_LENGTH 253 /* a DNS name, as Kubernetes names are */
@@ -20,7 +10,6 @@
 #define PATTERN_MAX_LENGTH 255 /* a whole route fits the route stage's buffer */
 #define FILTER_MAX_LENGTH 4096
 #define LISTEN_MAX_LENGTH 64
-#define PATH_MAX_LENGTH 4095
 
 static const struct schema_key capture_keys[] = {
     {
@@ -470,6 +459,12 @@ static const struct schema_key root_keys[] = {
         .help = "Which requests count: the first rule that fits decides; none fits: included. A "
                 "rule fits when all of its globs do. Connections, active requests and what was "
                 "missed are counted without asking the rules.",
+    },
+    {
+        .name = "events",
+        SECTION(events, schema_events),
+        .help = "Exchanges as protobuf events; off as long as none of file, http and kafka is "
+                "given.",
     },
     {.name = "memory", SECTION(memory, memory_section), .help = "How much memory is used."},
     {

@@ -19,7 +19,7 @@ struct yaml_given {
     char path[YAML_PATH_SIZE];
     struct yaml_mark mark;
 };
-#define YAML_GIVEN_MAX 64
+#define YAML_GIVEN_MAX 160
 
 struct yaml_source {
     const char *name; /* as the user calls it */

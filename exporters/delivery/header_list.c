@@ -8,9 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A token or a password; a longer one is the wrong file. */
-#define VALUE_MAX 65536
-
 struct line {
     char *text;
     struct timespec changed; /* of the file when it was read */
@@ -18,12 +15,12 @@ struct line {
 };
 
 struct header_list {
-    const struct http_header *headers;
+    const struct named_value *headers;
     size_t count;
     struct line lines[];
 };
 
-struct header_list *header_list_new(const struct http_header *headers, size_t count)
+struct header_list *header_list_new(const struct named_value *headers, size_t count)
 {
     struct header_list *list = calloc(1, sizeof(*list) + count * sizeof(struct line));
     if (list != NULL) {
@@ -43,21 +40,6 @@ void header_list_free(struct header_list *list)
     }
 }
 
-/* The file's text without the white space at its end, terminated. Returns 0 or -errno. */
-static int read_value(int fd, char *value)
-{
-    ssize_t length = read(fd, value, VALUE_MAX);
-    if (length < 0) {
-        return -errno;
-    }
-    while (length > 0 && strchr(" \t\r\n", value[length - 1]) != NULL) {
-        length--;
-    }
-    value[length] = '\0';
-    /* A line end inside would begin another field. */
-    return strpbrk(value, "\r\n") != NULL || (size_t)length != strlen(value) ? -EBADMSG : 0;
-}
-
 static int set_line(struct line *line, const char *name, const char *value)
 {
     char *text = NULL;
@@ -70,7 +52,7 @@ static int set_line(struct line *line, const char *name, const char *value)
     return 1;
 }
 
-static int read_line(struct line *line, const struct http_header *header, int fd)
+static int read_line(struct line *line, const struct named_value *header, int fd)
 {
     struct stat status;
     if (fstat(fd, &status) != 0) {
@@ -81,8 +63,8 @@ static int read_line(struct line *line, const struct http_header *header, int fd
         status.st_mtim.tv_nsec == line->changed.tv_nsec) {
         return 0;
     }
-    char *value = malloc(VALUE_MAX + 1);
-    int result = value == NULL ? -ENOMEM : read_value(fd, value);
+    char *value = NULL;
+    int result = named_value_read(fd, &value);
     if (result == 0) {
         result = set_line(line, header->name, value);
         line->changed = status.st_mtim;
@@ -92,7 +74,7 @@ static int read_line(struct line *line, const struct http_header *header, int fd
     return result;
 }
 
-static int refresh_line(struct line *line, const struct http_header *header)
+static int refresh_line(struct line *line, const struct named_value *header)
 {
     if (header->value_file == NULL) {
         return line->text != NULL ? 0 : set_line(line, header->name, header->value);

@@ -20,7 +20,7 @@ struct http_post_options {
     const char *url; /* http or https */
     const char *content_type;
     const char *user_agent;
-    const struct http_header *headers;
+    const struct named_value *headers;
     size_t header_count;
     enum compression compression;
     int64_t timeout_ms;    /* of a whole exchange, connecting included */

@@ -59,16 +59,44 @@ static void describe_default(const struct schema_key *key, FILE *out)
     }
 }
 
-static void write_table(const char *path, const struct schema_section *section, FILE *out)
+/* A section that is no list has a table of its own, behind the one it is in. */
+static bool has_own_table(const struct schema_key *key)
 {
-    fputs("\n| Key | Default | Value | Meaning |\n|---|---|---|---|\n", out);
+    return key->section != NULL && key->element_size == 0;
+}
+
+static void write_rows(const char *path, const struct schema_section *section, FILE *out)
+{
     for (size_t i = 0; i < section->count; i++) {
         const struct schema_key *key = &section->keys[i];
+        if (has_own_table(key)) {
+            continue;
+        }
         fprintf(out, "| `%s.%s` | ", path, key->name);
         describe_default(key, out);
         fputs(" | ", out);
         describe_value(key, out);
         fprintf(out, " | %s |\n", key->help);
+        if (key->section != NULL) {
+            char inner[2 * SCHEMA_NAME_SIZE + 4];
+            snprintf(inner, sizeof(inner), "%s.%s[]", path, key->name);
+            write_rows(inner, key->section, out);
+        }
+    }
+}
+
+static void write_table(const char *path, const struct schema_section *section, FILE *out)
+{
+    fputs("\n| Key | Default | Value | Meaning |\n|---|---|---|---|\n", out);
+    write_rows(path, section, out);
+    for (size_t i = 0; i < section->count; i++) {
+        const struct schema_key *key = &section->keys[i];
+        if (has_own_table(key)) {
+            char inner[2 * SCHEMA_NAME_SIZE + 2];
+            snprintf(inner, sizeof(inner), "%s.%s", path, key->name);
+            fprintf(out, "\n### %s\n\n%s\n", inner, key->help);
+            write_table(inner, key->section, out);
+        }
     }
 }
 
@@ -111,6 +139,30 @@ static void test_reference_holds_the_schema(void **state)
     free(page);
 }
 
+static void check_events(const struct config_events *example, const struct config_events *defaults)
+{
+    assert_memory_equal(&example->filter, &defaults->filter, sizeof(defaults->filter));
+    assert_string_equal(example->file.path, "");
+    assert_int_equal(example->file.max_bytes, defaults->file.max_bytes);
+    assert_int_equal(example->file.max_age_s, defaults->file.max_age_s);
+    assert_int_equal(example->file.keep, defaults->file.keep);
+    assert_int_equal(example->file.compression, defaults->file.compression);
+    assert_int_equal(example->file.flush_ms, defaults->file.flush_ms);
+    assert_string_equal(example->http.url, "");
+    assert_int_equal(example->http.compression, defaults->http.compression);
+    assert_int_equal(example->http.batch_bytes, defaults->http.batch_bytes);
+    assert_int_equal(example->http.batch_ms, defaults->http.batch_ms);
+    assert_int_equal(example->http.timeout_ms, defaults->http.timeout_ms);
+    assert_string_equal(example->kafka.brokers, "");
+    assert_string_equal(example->kafka.topic, defaults->kafka.topic);
+    assert_string_equal(example->kafka.compression, defaults->kafka.compression);
+    assert_string_equal(example->spool.directory, "");
+    assert_int_equal(example->spool.max_bytes, defaults->spool.max_bytes);
+    assert_int_equal(example->queue_bytes, defaults->queue_bytes);
+    assert_int_equal(example->ring_bytes, defaults->ring_bytes);
+    assert_int_equal(example->retry_max_ms, defaults->retry_max_ms);
+}
+
 static void test_example_is_valid_and_holds_the_defaults(void **state)
 {
     (void)state;
@@ -147,6 +199,7 @@ static void test_example_is_valid_and_holds_the_defaults(void **state)
     assert_int_equal(example->metrics.native_schema, defaults->metrics.native_schema);
     assert_int_equal(example->metrics.native_max_buckets, defaults->metrics.native_max_buckets);
     assert_int_equal(example->metrics.created_lines, defaults->metrics.created_lines);
+    check_events(&example->events, &defaults->events);
     assert_string_equal(example->log_level, defaults->log_level);
     /* What calls itself an example is there to be seen. */
     assert_true(example->routes.patterns.count > 0);
@@ -214,6 +267,38 @@ static const char *section_end(const char *line)
     return line + strlen(line);
 }
 
+/* Where a nested section ends: at a line that is not deeper than its first. */
+static const char *nested_end(const char *line, const char *end)
+{
+    size_t depth = strspn(line, " ");
+    for (const char *at = strchr(line, '\n'); at != NULL && at + 1 < end;
+         at = strchr(at + 1, '\n')) {
+        size_t indent = strspn(at + 1, " ");
+        if (indent <= depth && at[1 + indent] != '\n' && at[1 + indent] != '#') {
+            return at + 1;
+        }
+    }
+    return end;
+}
+
+static void check_keys(const char *text, const char *start, const char *end,
+                       const struct schema_key *outer)
+{
+    for (size_t i = 0; i < outer->section->count; i++) {
+        const struct schema_key *key = &outer->section->keys[i];
+        const char *line = find_line(start, end, key->name);
+        if (line == NULL) {
+            fail_msg("%s.%s is not in %s", outer->name, key->name, EXAMPLE);
+            break;
+        }
+        if (has_own_table(key)) {
+            check_keys(text, line, nested_end(line, end), key);
+        } else if (outer->element_size == 0) {
+            check_comment(text, line, key);
+        }
+    }
+}
+
 static void test_example_has_every_key_and_names_its_default(void **state)
 {
     (void)state;
@@ -226,17 +311,7 @@ static void test_example_has_every_key_and_names_its_default(void **state)
         if (outer->element_size > 0) {
             check_comment(text, section, outer);
         }
-        for (size_t k = 0; k < outer->section->count; k++) {
-            const struct schema_key *key = &outer->section->keys[k];
-            const char *line = find_line(section, section_end(section), key->name);
-            if (line == NULL) {
-                fail_msg("%s.%s is not in %s", outer->name, key->name, EXAMPLE);
-                break;
-            }
-            if (outer->element_size == 0) {
-                check_comment(text, line, key);
-            }
-        }
+        check_keys(text, section, section_end(section), outer);
     }
     free(text);
 }

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "agent/config/schema.h"
+
+/* What the files that hold rows write them with. */
+
+#define KEYS(rows)                                                                                 \
+    {                                                                                              \
+        rows, sizeof(rows) / sizeof((rows)[0])                                                     \
+    }
+
+/* Lists keep their items and their number in two fields of one struct. */
+#define LIST(section, items, number, maximum_items)                                                \
+    .offset = offsetof(struct section, items),                                                     \
+    .element_size = sizeof(*((struct section *)NULL)->items),                                      \
+    .count_offset = offsetof(struct section, number), .max_items = (maximum_items)
+
+/* Room for anything that people write; longer is a mistake. */
+#define PATH_MAX_LENGTH 4095
+
+/* Sections whose rows are in a file of their own. */
+extern const struct schema_section schema_events;
