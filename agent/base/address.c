@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 static const uint8_t ipv4_mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -46,22 +45,55 @@ int address_parse(const char *text, struct address *address_out)
     return -EINVAL;
 }
 
+/* Without leading zeros. Returns behind the last digit. */
+static char *put_decimal(char *at, unsigned value)
+{
+    char digits[10];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    while (count > 0) {
+        *at++ = digits[--count];
+    }
+    return at;
+}
+
+/* By hand: it is done for each exchange that is delivered as an event. */
+static char *put_ipv4(char *at, const uint8_t bytes[static 4])
+{
+    for (unsigned i = 0; i < 4; i++) {
+        at = put_decimal(at, bytes[i]);
+        *at++ = '.';
+    }
+    return at - 1;
+}
+
 size_t address_format(const struct address *address, char *text)
 {
     if (address_is_ipv4(address)) {
-        inet_ntop(AF_INET, address->bytes + 12, text, ADDRESS_TEXT_SIZE);
-    } else {
-        inet_ntop(AF_INET6, address->bytes, text, ADDRESS_TEXT_SIZE);
+        char *end = put_ipv4(text, address->bytes + 12);
+        *end = '\0';
+        return (size_t)(end - text);
     }
+    inet_ntop(AF_INET6, address->bytes, text, ADDRESS_TEXT_SIZE);
     return strlen(text);
 }
 
 size_t endpoint_format(const struct endpoint *endpoint, char *text)
 {
-    char address[ADDRESS_TEXT_SIZE];
-    address_format(&endpoint->address, address);
+    char *at = text;
     bool ipv4 = address_is_ipv4(&endpoint->address);
-    int length = snprintf(text, ENDPOINT_TEXT_SIZE, "%s%s%s:%u", ipv4 ? "" : "[", address,
-                          ipv4 ? "" : "]", (unsigned)endpoint->port);
-    return (size_t)length;
+    if (!ipv4) {
+        *at++ = '[';
+    }
+    at += address_format(&endpoint->address, at);
+    if (!ipv4) {
+        *at++ = ']';
+    }
+    *at++ = ':';
+    at = put_decimal(at, endpoint->port);
+    *at = '\0';
+    return (size_t)(at - text);
 }

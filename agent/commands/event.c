@@ -1,7 +1,5 @@
 #include "agent/commands/event.h"
 
-#include <stdio.h>
-
 static struct text text_from(struct slice slice)
 {
     return (struct text){slice.data, slice.length};
@@ -39,17 +37,38 @@ static enum record_sampling sampling_of(enum exchange_sampling sampling)
     return same[sampling];
 }
 
+static void set_client(struct exchange_record *record, const struct workload *workload)
+{
+    record->client_namespace = text_from(workload->namespace);
+    record->client_service = text_from(workload->service);
+    record->client_kind = text_from(workload->kind);
+    record->client_pod = text_from(workload->pod);
+    record->client_node = text_from(workload->node);
+}
+
+static void set_server(struct exchange_record *record, const struct workload *workload)
+{
+    record->server_namespace = text_from(workload->namespace);
+    record->server_service = text_from(workload->service);
+    record->server_kind = text_from(workload->kind);
+    record->server_pod = text_from(workload->pod);
+    record->server_node = text_from(workload->node);
+    /* Without Kubernetes, what is called is the service itself. */
+    if (workload->kind.length > 0) {
+        record->called_namespace = text_from(workload->called_namespace);
+        record->called_service = text_from(workload->called);
+    }
+}
+
 static void set_names(struct exchange_record *record, const struct connection *connection,
                       const struct directory *directory)
 {
     struct workload workload;
     if (directory_find(directory, &connection->client, &workload) == DIRECTORY_KNOWN) {
-        record->client_namespace = text_from(workload.namespace);
-        record->client_service = text_from(workload.service);
+        set_client(record, &workload);
     }
     if (directory_find(directory, &connection->server, &workload) == DIRECTORY_KNOWN) {
-        record->server_namespace = text_from(workload.namespace);
-        record->server_service = text_from(workload.service);
+        set_server(record, &workload);
     }
 }
 
@@ -59,8 +78,10 @@ struct exchange_record event_record(const struct connection *connection,
 {
     size_t client = endpoint_format(&connection->client, texts->client);
     size_t server = endpoint_format(&connection->server, texts->server);
-    int version =
-        snprintf(texts->version, sizeof(texts->version), "1.%u", (unsigned)exchange->minor_version);
+    /* HTTP has single digits for versions (RFC 9112 section 2.3). */
+    texts->version[0] = '1';
+    texts->version[1] = '.';
+    texts->version[2] = (char)('0' + exchange->minor_version % 10);
     bool alone =
         exchange->outcome == EXCHANGE_REQUEST_ONLY || exchange->outcome == EXCHANGE_RESPONSE_ONLY;
     struct exchange_record record = {
@@ -74,7 +95,7 @@ struct exchange_record event_record(const struct connection *connection,
         .host = text_from(exchange->host),
         .user_agent = text_from(exchange->user_agent),
         .trace_id = text_from(exchange->trace_id),
-        .version = {texts->version, (size_t)version},
+        .version = {texts->version, 3},
         .outcome = text_of(exchange_outcome_name(exchange->outcome)),
         .reason = alone ? text_of(exchange_reason_name(exchange->reason)) : (struct text){0},
         .status = exchange->status,
