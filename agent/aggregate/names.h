@@ -32,11 +32,11 @@ struct names {
     uint32_t epoch;                /* of the directory that was asked; 0: none yet */
     uint32_t in_flight;            /* requests of the active requests gauge, under these names */
     uint32_t recent[NAMES_RECENT]; /* records that its last exchange counted in */
-    uint32_t guest;                /* its place in the waiting room; 0: does not wait */
+    uint32_t guest;                /* its place in the lobby; 0: does not wait */
     int64_t since_ns;              /* when its interface appeared; 0: was there before */
     uint8_t client_state;          /* enum names_state */
     uint8_t server_state;
-    bool waited; /* it had its time in the waiting room */
+    bool waited; /* it had its time in the lobby */
     uint8_t unused[5];
 };
 

@@ -1,9 +1,9 @@
 #include "agent/aggregate/naming.h"
 
 #include "agent/aggregate/cell.h"
+#include "agent/aggregate/lobby.h"
 #include "agent/aggregate/names.h"
 #include "agent/aggregate/shard.h"
-#include "agent/aggregate/waiting_room.h"
 
 #include <stdlib.h>
 
@@ -23,7 +23,7 @@
 struct naming {
     struct exchange_sink next;
     struct aggregate_shard *shard;
-    struct waiting_room *room; /* NULL: nobody waits */
+    struct lobby *lobby; /* NULL: nobody waits */
     int64_t hold_ns;
     int64_t ticked_ns;
     int64_t clock_ns; /* the same without jumps */
@@ -40,9 +40,9 @@ struct naming *naming_new(const struct naming_options *options, const struct exc
     naming->hold_ns = options->hold_ns;
     if (options->hold_ns > 0) {
         uint32_t guests = (uint32_t)(options->memory_bytes / BYTES_PER_GUEST);
-        naming->room = waiting_room_new(options->memory_bytes, guests > 0 ? guests : 1);
+        naming->lobby = lobby_new(options->memory_bytes, guests > 0 ? guests : 1);
     }
-    if (options->hold_ns > 0 && naming->room == NULL) {
+    if (options->hold_ns > 0 && naming->lobby == NULL) {
         naming_free(naming);
         return NULL;
     }
@@ -52,7 +52,7 @@ struct naming *naming_new(const struct naming_options *options, const struct exc
 void naming_free(struct naming *naming)
 {
     if (naming != NULL) {
-        waiting_room_free(naming->room);
+        lobby_free(naming->lobby);
         free(naming);
     }
 }
@@ -67,25 +67,25 @@ static void count_unnamed(struct aggregate_shard *shard, enum naming_reason reas
 /* Lets a guest go on, under the names that it has now. */
 static void dismiss(struct naming *naming, uint32_t guest, enum naming_reason reason)
 {
-    struct connection *connection = waiting_room_connection(naming->room, guest);
+    struct connection *connection = lobby_connection(naming->lobby, guest);
     struct names names = names_load(connection);
     names.guest = 0;
     names.waited = true;
     names_store(connection, &names);
     if (names_awaited(&names)) {
-        count_unnamed(naming->shard, reason, waiting_room_exchanges(naming->room, guest));
+        count_unnamed(naming->shard, reason, lobby_exchanges(naming->lobby, guest));
     }
-    waiting_room_leave(naming->room, guest, &naming->next);
+    lobby_leave(naming->lobby, guest, &naming->next);
 }
 
 /* Enters the connection, in place of another where all are taken. */
 static uint32_t enter(struct naming *naming, struct connection *connection)
 {
     int64_t until_ns = naming->clock_ns + naming->hold_ns;
-    uint32_t guest = waiting_room_enter(naming->room, connection, until_ns);
+    uint32_t guest = lobby_enter(naming->lobby, connection, until_ns);
     if (guest == 0) {
-        dismiss(naming, waiting_room_oldest(naming->room), NAMING_FULL);
-        guest = waiting_room_enter(naming->room, connection, until_ns);
+        dismiss(naming, lobby_oldest(naming->lobby), NAMING_FULL);
+        guest = lobby_enter(naming->lobby, connection, until_ns);
     }
     struct names names = names_load(connection);
     names.guest = guest;
@@ -103,15 +103,15 @@ static uint32_t guest_of(struct naming *naming, struct connection *connection)
     if (names.epoch != naming->shard->directory_epoch) {
         names = names_get(naming->shard, connection);
     }
-    bool waits = names_awaited(&names) && naming->room != NULL && !names.waited &&
+    bool waits = names_awaited(&names) && naming->lobby != NULL && !names.waited &&
                  names_worth_waiting(naming->shard, connection, &names);
     return waits ? enter(naming, connection) : 0;
 }
 
 /* What cannot be kept is told behind what was: returns the guest, 0 when it had to go itself. */
-static uint32_t make_room(struct naming *naming, uint32_t guest, enum waiting_room_answer answer)
+static uint32_t make_room(struct naming *naming, uint32_t guest, enum lobby_answer answer)
 {
-    uint32_t leaving = answer == WAITING_ROOM_NEVER ? guest : waiting_room_oldest(naming->room);
+    uint32_t leaving = answer == LOBBY_NEVER ? guest : lobby_oldest(naming->lobby);
     dismiss(naming, leaving, NAMING_FULL);
     return leaving == guest ? 0 : guest;
 }
@@ -122,8 +122,8 @@ static void on_exchange(void *context, struct connection *connection,
     struct naming *naming = context;
     enum naming_reason reason = NAMING_TIMEOUT;
     for (uint32_t guest = guest_of(naming, connection); guest != 0; reason = NAMING_FULL) {
-        enum waiting_room_answer answer = waiting_room_add_exchange(naming->room, guest, exchange);
-        if (answer == WAITING_ROOM_KEPT) {
+        enum lobby_answer answer = lobby_add_exchange(naming->lobby, guest, exchange);
+        if (answer == LOBBY_KEPT) {
             return;
         }
         guest = make_room(naming, guest, answer);
@@ -142,8 +142,8 @@ static void on_event(void *context, struct connection *connection,
     bool closed = event->kind == CONNECTION_CLOSED; /* no reason to begin to wait */
     uint32_t guest = closed ? names_load(connection).guest : guest_of(naming, connection);
     while (guest != 0) {
-        enum waiting_room_answer answer = waiting_room_add_event(naming->room, guest, event);
-        if (answer == WAITING_ROOM_KEPT) {
+        enum lobby_answer answer = lobby_add_event(naming->lobby, guest, event);
+        if (answer == LOBBY_KEPT) {
             return;
         }
         guest = make_room(naming, guest, answer);
@@ -159,10 +159,10 @@ struct exchange_sink naming_sink(struct naming *naming)
 void naming_set_directory(struct naming *naming, const struct directory *directory)
 {
     aggregate_shard_set_directory(naming->shard, directory);
-    uint32_t guest = naming->room == NULL ? 0 : waiting_room_oldest(naming->room);
+    uint32_t guest = naming->lobby == NULL ? 0 : lobby_oldest(naming->lobby);
     while (guest != 0) {
-        uint32_t next = waiting_room_next(naming->room, guest);
-        struct connection *connection = waiting_room_connection(naming->room, guest);
+        uint32_t next = lobby_next(naming->lobby, guest);
+        struct connection *connection = lobby_connection(naming->lobby, guest);
         struct names names = names_get(naming->shard, connection);
         if (!names_worth_waiting(naming->shard, connection, &names)) {
             dismiss(naming, guest, NAMING_TIMEOUT);
@@ -179,22 +179,22 @@ void naming_tick(struct naming *naming, int64_t now_ns)
     }
     naming->clock_ns += step > 0 ? step : 0;
     naming->ticked_ns = now_ns;
-    if (naming->room == NULL) {
+    if (naming->lobby == NULL) {
         return;
     }
-    uint32_t guest = waiting_room_oldest(naming->room);
-    while (guest != 0 && waiting_room_until(naming->room, guest) <= naming->clock_ns) {
+    uint32_t guest = lobby_oldest(naming->lobby);
+    while (guest != 0 && lobby_until(naming->lobby, guest) <= naming->clock_ns) {
         dismiss(naming, guest, NAMING_TIMEOUT);
-        guest = waiting_room_oldest(naming->room);
+        guest = lobby_oldest(naming->lobby);
     }
 }
 
 void naming_interface_gone(struct naming *naming, uint32_t interface)
 {
-    uint32_t guest = naming->room == NULL ? 0 : waiting_room_oldest(naming->room);
+    uint32_t guest = naming->lobby == NULL ? 0 : lobby_oldest(naming->lobby);
     while (guest != 0) {
-        uint32_t next = waiting_room_next(naming->room, guest);
-        if (waiting_room_connection(naming->room, guest)->interface == interface) {
+        uint32_t next = lobby_next(naming->lobby, guest);
+        if (lobby_connection(naming->lobby, guest)->interface == interface) {
             dismiss(naming, guest, NAMING_INTERFACE_GONE);
         }
         guest = next;
@@ -203,8 +203,8 @@ void naming_interface_gone(struct naming *naming, uint32_t interface)
 
 void naming_finish(struct naming *naming)
 {
-    while (naming->room != NULL && waiting_room_oldest(naming->room) != 0) {
-        dismiss(naming, waiting_room_oldest(naming->room), NAMING_SHUTDOWN);
+    while (naming->lobby != NULL && lobby_oldest(naming->lobby) != 0) {
+        dismiss(naming, lobby_oldest(naming->lobby), NAMING_SHUTDOWN);
     }
 }
 

@@ -1,4 +1,4 @@
-#include "agent/aggregate/waiting_room.h"
+#include "agent/aggregate/lobby.h"
 
 #include <assert.h>
 #include <stdalign.h>
@@ -54,7 +54,7 @@ struct guest {
     uint32_t newer; /* of a free place: the next one */
 };
 
-struct waiting_room {
+struct lobby {
     char *bytes;
     size_t size;
     size_t head; /* the oldest record */
@@ -69,80 +69,81 @@ struct waiting_room {
 static_assert(sizeof(struct record) == ALIGNMENT, "a header fits any hole");
 static_assert(alignof(struct kept_exchange) <= ALIGNMENT, "records are aligned");
 
-struct waiting_room *waiting_room_new(size_t bytes, uint32_t max_guests)
+struct lobby *lobby_new(size_t bytes, uint32_t max_guests)
 {
-    struct waiting_room *room = calloc(1, sizeof(*room));
-    if (room == NULL) {
+    struct lobby *lobby = calloc(1, sizeof(*lobby));
+    if (lobby == NULL) {
         return NULL;
     }
-    room->size = (bytes < BYTES_MAX ? bytes : BYTES_MAX) / ALIGNMENT * ALIGNMENT;
-    room->max_guests = max_guests;
-    room->bytes = calloc(1, room->size + ALIGNMENT);
-    room->guests = calloc((size_t)max_guests + 1, sizeof(*room->guests));
-    if (room->bytes == NULL || room->guests == NULL) {
-        waiting_room_free(room);
+    lobby->size = (bytes < BYTES_MAX ? bytes : BYTES_MAX) / ALIGNMENT * ALIGNMENT;
+    lobby->max_guests = max_guests;
+    lobby->bytes = calloc(1, lobby->size + ALIGNMENT);
+    lobby->guests = calloc((size_t)max_guests + 1, sizeof(*lobby->guests));
+    if (lobby->bytes == NULL || lobby->guests == NULL) {
+        lobby_free(lobby);
         return NULL;
     }
-    return room;
+    return lobby;
 }
 
-void waiting_room_free(struct waiting_room *room)
+void lobby_free(struct lobby *lobby)
 {
-    if (room != NULL) {
-        free(room->bytes);
-        free(room->guests);
-        free(room);
+    if (lobby != NULL) {
+        free(lobby->bytes);
+        free(lobby->guests);
+        free(lobby);
     }
 }
 
 /* ---- the ring ---- */
 
-static struct record *record_at(const struct waiting_room *room, size_t at)
+static struct record *record_at(const struct lobby *lobby, size_t at)
 {
-    return (struct record *)(void *)(room->bytes + at);
+    return (struct record *)(void *)(lobby->bytes + at);
 }
 
-static void close_holes(struct waiting_room *room)
+static void close_holes(struct lobby *lobby)
 {
-    while (room->used > 0 && record_at(room, room->head)->kind == RECORD_HOLE) {
-        size_t size = record_at(room, room->head)->size;
-        room->used -= size;
-        room->head = room->head + size == room->size ? 0 : room->head + size;
+    while (lobby->used > 0 && record_at(lobby, lobby->head)->kind == RECORD_HOLE) {
+        size_t size = record_at(lobby, lobby->head)->size;
+        lobby->used -= size;
+        lobby->head = lobby->head + size == lobby->size ? 0 : lobby->head + size;
     }
-    if (room->used == 0) {
-        room->head = 0;
-        room->tail = 0;
+    if (lobby->used == 0) {
+        lobby->head = 0;
+        lobby->tail = 0;
     }
 }
 
-static void put_hole(struct waiting_room *room, size_t size)
+static void put_hole(struct lobby *lobby, size_t size)
 {
     if (size > 0) {
-        *record_at(room, room->tail) = (struct record){.size = (uint32_t)size, .kind = RECORD_HOLE};
-        room->used += size;
-        room->tail = 0;
+        *record_at(lobby, lobby->tail) =
+            (struct record){.size = (uint32_t)size, .kind = RECORD_HOLE};
+        lobby->used += size;
+        lobby->tail = 0;
     }
 }
 
 /* Room for a record of this size; NULL: not before others go. */
-static struct record *allocate(struct waiting_room *room, size_t size)
+static struct record *allocate(struct lobby *lobby, size_t size)
 {
-    close_holes(room);
-    if (size > room->size - room->used) {
+    close_holes(lobby);
+    if (size > lobby->size - lobby->used) {
         return NULL;
     }
-    bool wrapped = room->used > 0 && room->tail <= room->head;
-    size_t behind = (wrapped ? room->head : room->size) - room->tail;
+    bool wrapped = lobby->used > 0 && lobby->tail <= lobby->head;
+    size_t behind = (wrapped ? lobby->head : lobby->size) - lobby->tail;
     if (size > behind) {
-        if (wrapped || size > room->head) {
+        if (wrapped || size > lobby->head) {
             return NULL;
         }
-        put_hole(room, behind);
-        room->tail = 0;
+        put_hole(lobby, behind);
+        lobby->tail = 0;
     }
-    struct record *record = record_at(room, room->tail);
-    room->tail = room->tail + size == room->size ? 0 : room->tail + size;
-    room->used += size;
+    struct record *record = record_at(lobby, lobby->tail);
+    lobby->tail = lobby->tail + size == lobby->size ? 0 : lobby->tail + size;
+    lobby->used += size;
     *record = (struct record){.size = (uint32_t)size, .next = NO_RECORD};
     return record;
 }
@@ -154,64 +155,63 @@ static size_t rounded(size_t size)
 
 /* ---- guests ---- */
 
-uint32_t waiting_room_enter(struct waiting_room *room, struct connection *connection,
-                            int64_t until_ns)
+uint32_t lobby_enter(struct lobby *lobby, struct connection *connection, int64_t until_ns)
 {
-    uint32_t number = room->free_guest;
+    uint32_t number = lobby->free_guest;
     if (number != 0) {
-        room->free_guest = room->guests[number].newer;
-    } else if (room->touched < room->max_guests) {
-        number = ++room->touched;
+        lobby->free_guest = lobby->guests[number].newer;
+    } else if (lobby->touched < lobby->max_guests) {
+        number = ++lobby->touched;
     } else {
         return 0;
     }
-    struct guest *newest = &room->guests[room->guests[0].older];
-    room->guests[number] = (struct guest){.live = connection,
-                                          .until_ns = until_ns,
-                                          .first = NO_RECORD,
-                                          .last = NO_RECORD,
-                                          .older = room->guests[0].older};
+    struct guest *newest = &lobby->guests[lobby->guests[0].older];
+    lobby->guests[number] = (struct guest){.live = connection,
+                                           .until_ns = until_ns,
+                                           .first = NO_RECORD,
+                                           .last = NO_RECORD,
+                                           .older = lobby->guests[0].older};
     newest->newer = number;
-    room->guests[0].older = number;
+    lobby->guests[0].older = number;
     return number;
 }
 
-uint32_t waiting_room_oldest(const struct waiting_room *room)
+uint32_t lobby_oldest(const struct lobby *lobby)
 {
-    return room->guests[0].newer;
+    return lobby->guests[0].newer;
 }
 
-uint32_t waiting_room_next(const struct waiting_room *room, uint32_t guest)
+uint32_t lobby_next(const struct lobby *lobby, uint32_t guest)
 {
-    return room->guests[guest].newer;
+    return lobby->guests[guest].newer;
 }
 
-struct connection *waiting_room_connection(struct waiting_room *room, uint32_t guest)
+struct connection *lobby_connection(struct lobby *lobby, uint32_t guest)
 {
-    struct guest *of = &room->guests[guest];
+    struct guest *of = &lobby->guests[guest];
     return of->live != NULL ? of->live : &of->closed;
 }
 
-int64_t waiting_room_until(const struct waiting_room *room, uint32_t guest)
+int64_t lobby_until(const struct lobby *lobby, uint32_t guest)
 {
-    return room->guests[guest].until_ns;
+    return lobby->guests[guest].until_ns;
 }
 
-uint64_t waiting_room_exchanges(const struct waiting_room *room, uint32_t guest)
+uint64_t lobby_exchanges(const struct lobby *lobby, uint32_t guest)
 {
-    return room->guests[guest].exchanges;
+    return lobby->guests[guest].exchanges;
 }
 
 /* ---- what is kept ---- */
 
-static void link_record(struct waiting_room *room, uint32_t guest, struct record *record)
+static void link_record(struct lobby *lobby, uint32_t guest, struct record *record)
 {
-    struct guest *of = &room->guests[guest];
-    uint32_t at = (uint32_t)((char *)record - room->bytes);
+    struct guest *of = &lobby->guests[guest];
+    uint32_t at = (uint32_t)((char *)record - lobby->bytes);
     if (of->last == NO_RECORD) {
         of->first = at;
     } else {
-        record_at(room, of->last)->next = at;
+        record_at(lobby, of->last)->next = at;
     }
     of->last = at;
 }
@@ -228,18 +228,18 @@ static void keep_text(struct slice *text, char **at)
     }
 }
 
-enum waiting_room_answer waiting_room_add_exchange(struct waiting_room *room, uint32_t guest,
-                                                   const struct exchange *exchange)
+enum lobby_answer lobby_add_exchange(struct lobby *lobby, uint32_t guest,
+                                     const struct exchange *exchange)
 {
     size_t size = sizeof(struct kept_exchange) + exchange->method.length + exchange->target.length +
                   exchange->route.length + exchange->host.length + exchange->user_agent.length +
                   exchange->trace_id.length;
-    if (size > room->size / LARGEST_SHARE) {
-        return WAITING_ROOM_NEVER;
+    if (size > lobby->size / LARGEST_SHARE) {
+        return LOBBY_NEVER;
     }
-    struct kept_exchange *kept = (struct kept_exchange *)(void *)allocate(room, rounded(size));
+    struct kept_exchange *kept = (struct kept_exchange *)(void *)allocate(lobby, rounded(size));
     if (kept == NULL) {
-        return WAITING_ROOM_FULL;
+        return LOBBY_FULL;
     }
     kept->record.kind = RECORD_EXCHANGE;
     kept->exchange = *exchange;
@@ -250,22 +250,22 @@ enum waiting_room_answer waiting_room_add_exchange(struct waiting_room *room, ui
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         keep_text(texts[i], &at);
     }
-    link_record(room, guest, &kept->record);
-    room->guests[guest].exchanges++;
-    return WAITING_ROOM_KEPT;
+    link_record(lobby, guest, &kept->record);
+    lobby->guests[guest].exchanges++;
+    return LOBBY_KEPT;
 }
 
 /* Byte counts are told in one number, lest a guest's packets fill the room. */
-static bool add_to_last(const struct waiting_room *room, uint32_t guest,
+static bool add_to_last(const struct lobby *lobby, uint32_t guest,
                         const struct connection_event *event)
 {
-    uint32_t last = room->guests[guest].last;
+    uint32_t last = lobby->guests[guest].last;
     bool bytes = event->kind == CONNECTION_RETRANSMITTED || event->kind == CONNECTION_CONFLICTING ||
                  event->kind == CONNECTION_MISSED || event->kind == CONNECTION_BLIND_BYTES;
-    if (!bytes || last == NO_RECORD || record_at(room, last)->kind != RECORD_EVENT) {
+    if (!bytes || last == NO_RECORD || record_at(lobby, last)->kind != RECORD_EVENT) {
         return false;
     }
-    struct kept_event *kept = (struct kept_event *)(void *)record_at(room, last);
+    struct kept_event *kept = (struct kept_event *)(void *)record_at(lobby, last);
     if (kept->event.kind != event->kind || kept->event.protocol != event->protocol) {
         return false;
     }
@@ -273,31 +273,31 @@ static bool add_to_last(const struct waiting_room *room, uint32_t guest,
     return true;
 }
 
-enum waiting_room_answer waiting_room_add_event(struct waiting_room *room, uint32_t guest,
-                                                const struct connection_event *event)
+enum lobby_answer lobby_add_event(struct lobby *lobby, uint32_t guest,
+                                  const struct connection_event *event)
 {
-    if (add_to_last(room, guest, event)) {
-        return WAITING_ROOM_KEPT;
+    if (add_to_last(lobby, guest, event)) {
+        return LOBBY_KEPT;
     }
     size_t size = sizeof(struct kept_event) + event->method.length;
-    if (size > room->size / LARGEST_SHARE) {
-        return WAITING_ROOM_NEVER;
+    if (size > lobby->size / LARGEST_SHARE) {
+        return LOBBY_NEVER;
     }
-    struct kept_event *kept = (struct kept_event *)(void *)allocate(room, rounded(size));
+    struct kept_event *kept = (struct kept_event *)(void *)allocate(lobby, rounded(size));
     if (kept == NULL) {
-        return WAITING_ROOM_FULL;
+        return LOBBY_FULL;
     }
     kept->record.kind = RECORD_EVENT;
     kept->event = *event;
     char *at = (char *)(kept + 1);
     keep_text(&kept->event.method, &at);
-    link_record(room, guest, &kept->record);
+    link_record(lobby, guest, &kept->record);
     if (event->kind == CONNECTION_CLOSED) {
-        struct guest *of = &room->guests[guest];
+        struct guest *of = &lobby->guests[guest];
         of->closed = *of->live;
         of->live = NULL;
     }
-    return WAITING_ROOM_KEPT;
+    return LOBBY_KEPT;
 }
 
 static void tell(struct record *record, struct connection *connection,
@@ -313,18 +313,18 @@ static void tell(struct record *record, struct connection *connection,
     record->kind = RECORD_HOLE;
 }
 
-void waiting_room_leave(struct waiting_room *room, uint32_t guest, const struct exchange_sink *sink)
+void lobby_leave(struct lobby *lobby, uint32_t guest, const struct exchange_sink *sink)
 {
-    struct guest *of = &room->guests[guest];
-    struct connection *connection = waiting_room_connection(room, guest);
+    struct guest *of = &lobby->guests[guest];
+    struct connection *connection = lobby_connection(lobby, guest);
     for (uint32_t at = of->first; at != NO_RECORD;) {
-        struct record *record = record_at(room, at);
+        struct record *record = record_at(lobby, at);
         at = record->next;
         tell(record, connection, sink);
     }
-    room->guests[of->older].newer = of->newer;
-    room->guests[of->newer].older = of->older;
+    lobby->guests[of->older].newer = of->newer;
+    lobby->guests[of->newer].older = of->older;
     of->live = NULL;
-    of->newer = room->free_guest;
-    room->free_guest = guest;
+    of->newer = lobby->free_guest;
+    lobby->free_guest = guest;
 }
