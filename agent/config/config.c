@@ -38,7 +38,14 @@ static bool key_has_certificate(const struct config *config)
     return config->events.http.key_file[0] == '\0' || config->events.http.cert_file[0] != '\0';
 }
 
+static bool otlp_key_has_certificate(const struct config *config)
+{
+    return config->otlp.key_file[0] == '\0' || config->otlp.cert_file[0] != '\0';
+}
+
 static const struct agreement agreements[] = {
+    {"otlp.key_file", "otlp.cert_file", otlp_key_has_certificate,
+     "there is no cert_file for this key"},
     {"events.http.key_file", "events.http.cert_file", key_has_certificate,
      "there is no cert_file for this key"},
     {"http.max_target_size", "http.max_head_size", target_fits_head,

@@ -2,6 +2,7 @@
 
 #include "agent/config/events.h"
 #include "agent/config/kubernetes.h"
+#include "agent/config/otlp.h"
 #include "agent/kube/directory.h"
 
 #include <stdbool.h>
@@ -82,6 +83,7 @@ struct config {
     struct config_memory memory;
     struct config_kubernetes kubernetes;
     struct config_events events;
+    struct config_otlp otlp;
     struct directory_entry *names; /* strings are owned by the config */
     size_t name_count;
     struct config_rule *rules; /* the first that fits decides; none fits: included */

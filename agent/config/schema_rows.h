@@ -20,3 +20,4 @@
 
 /* Sections whose rows are in a file of their own. */
 extern const struct schema_section schema_events;
+extern const struct schema_section schema_otlp;

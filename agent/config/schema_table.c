@@ -466,6 +466,13 @@ static const struct schema_key root_keys[] = {
         .help = "Exchanges as protobuf events; off as long as none of file, http and kafka is "
                 "given.",
     },
+    {
+        .name = "otlp",
+        SECTION(otlp, schema_otlp),
+        .help =
+            "Metrics and spans to an OpenTelemetry receiver (OTLP/HTTP); off as long as there is "
+            "no endpoint, neither here nor in the environment.",
+    },
     {.name = "memory", SECTION(memory, memory_section), .help = "How much memory is used."},
     {
         .name = "log",

@@ -163,6 +163,26 @@ static void check_events(const struct config_events *example, const struct confi
     assert_int_equal(example->retry_max_ms, defaults->retry_max_ms);
 }
 
+static void check_otlp(const struct config_otlp *example, const struct config_otlp *defaults)
+{
+    assert_string_equal(example->endpoint, "");
+    assert_string_equal(example->metrics.endpoint, "");
+    assert_int_equal(example->metrics.enabled, defaults->metrics.enabled);
+    assert_int_equal(example->metrics.interval_ms, defaults->metrics.interval_ms);
+    assert_int_equal(example->metrics.temporality, defaults->metrics.temporality);
+    assert_int_equal(example->metrics.histograms, defaults->metrics.histograms);
+    assert_string_equal(example->traces.endpoint, "");
+    assert_int_equal(example->traces.enabled, defaults->traces.enabled);
+    assert_int_equal(example->traces.spans, defaults->traces.spans);
+    assert_true(example->traces.ratio >= defaults->traces.ratio);
+    assert_int_equal(example->traces.slower_than_ms, defaults->traces.slower_than_ms);
+    assert_int_equal(example->traces.query, defaults->traces.query);
+    assert_string_equal(example->compression, defaults->compression);
+    assert_int_equal(example->timeout_ms, defaults->timeout_ms);
+    assert_int_equal(example->queue_bytes, defaults->queue_bytes);
+    assert_int_equal(example->retry_max_ms, defaults->retry_max_ms);
+}
+
 static void test_example_is_valid_and_holds_the_defaults(void **state)
 {
     (void)state;
@@ -200,6 +220,7 @@ static void test_example_is_valid_and_holds_the_defaults(void **state)
     assert_int_equal(example->metrics.native_max_buckets, defaults->metrics.native_max_buckets);
     assert_int_equal(example->metrics.created_lines, defaults->metrics.created_lines);
     check_events(&example->events, &defaults->events);
+    check_otlp(&example->otlp, &defaults->otlp);
     assert_string_equal(example->log_level, defaults->log_level);
     /* What calls itself an example is there to be seen. */
     assert_true(example->routes.patterns.count > 0);
