@@ -30,12 +30,35 @@ static struct coverage_protocol *protocol_of(struct coverage *coverage, const ch
     return fresh;
 }
 
+static void count_server(struct coverage *coverage, struct slice name)
+{
+    unsigned i = 0;
+    if (name.data == NULL || name.length >= COVERAGE_SERVER_SIZE) {
+        return;
+    }
+    while (i < coverage->server_count &&
+           (strncmp(coverage->servers[i].name, name.data, name.length) != 0 ||
+            coverage->servers[i].name[name.length] != '\0')) {
+        i++;
+    }
+    if (i == COVERAGE_SERVERS_MAX) {
+        coverage->other_servers++;
+        return;
+    }
+    if (i == coverage->server_count) {
+        coverage->server_count++;
+        memcpy(coverage->servers[i].name, name.data, name.length);
+    }
+    coverage->servers[i].connections++;
+}
+
 void coverage_event(struct coverage *coverage, const struct connection_event *event)
 {
     if (event->kind == CONNECTION_MISSED) {
         coverage->missed_bytes += event->amount;
     } else if (event->kind == CONNECTION_BLIND) {
         protocol_of(coverage, event->protocol)->connections += event->amount;
+        count_server(coverage, event->server_name);
     } else if (event->kind == CONNECTION_BLIND_BYTES) {
         protocol_of(coverage, event->protocol)->bytes += event->amount;
     }
@@ -72,6 +95,11 @@ void coverage_print(const struct coverage *coverage, const struct pipeline_count
         fprintf(out, "  %-34s %12" PRIu64 "  (%s, %" PRIu64 " bytes)\n", "unreadable connections",
                 protocol->connections, protocol->name, protocol->bytes);
     }
+    for (unsigned i = 0; i < coverage->server_count; i++) {
+        fprintf(out, "  %-34s %12" PRIu64 "  (%s)\n", "TLS connections by name asked for",
+                coverage->servers[i].connections, coverage->servers[i].name);
+    }
+    print_count("TLS connections for other names", coverage->other_servers, out);
     print_count("IP fragments", counters->fragments, out);
     print_count("damaged packets", counters->damaged, out);
     print_count("packets of unknown link types", counters->unknown_link, out);

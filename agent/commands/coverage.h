@@ -15,7 +15,16 @@ struct coverage_protocol {
 
 /* More protocols than the exchange stage names. */
 #define COVERAGE_PROTOCOLS_MAX 32
+/* More than these are counted together. */
+#define COVERAGE_SERVERS_MAX 16
+#define COVERAGE_SERVER_SIZE 256
 #define COVERAGE_REASONS (EXCHANGE_REASON_UNSOLICITED + 1)
+
+/* Connections whose client asked for this server before it went on unreadably. */
+struct coverage_server {
+    char name[COVERAGE_SERVER_SIZE];
+    uint64_t connections;
+};
 
 /* What a report could not show, gathered while it is made. Zeroed: nothing yet. */
 struct coverage {
@@ -26,6 +35,9 @@ struct coverage {
     uint64_t response_only[COVERAGE_REASONS];
     struct coverage_protocol protocols[COVERAGE_PROTOCOLS_MAX];
     unsigned protocol_count;
+    struct coverage_server servers[COVERAGE_SERVERS_MAX];
+    unsigned server_count;
+    uint64_t other_servers;
 };
 
 void coverage_exchange(struct coverage *coverage, const struct exchange *exchange);

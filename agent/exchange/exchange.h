@@ -111,6 +111,7 @@ struct connection_event {
     enum connection_event_kind kind;
     uint64_t amount;
     const char *protocol; /* "tls", "http2", "http09", "websocket", "connect", "unknown", ... */
+    struct slice server_name; /* with BLIND: whom a TLS client asked for (SNI) */
     struct slice method;
 };
 

@@ -5,6 +5,8 @@
 #include "agent/exchange/matching.h"
 #include "agent/exchange/probation.h"
 #include "agent/exchange/protocol.h"
+#include "agent/exchange/roles.h"
+#include "agent/exchange/tls_hello.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,42 +35,7 @@ void conversation_event(struct pairing *pairing, struct conversation *conversati
     }
 }
 
-static struct conversation *conversation_of(struct flow *flow)
-{
-    return (struct conversation *)flow->user;
-}
-
-/* ---- roles ---- */
-
-static enum exchange_side side_of(const struct pairing *pairing, const struct flow *flow,
-                                  unsigned client_side)
-{
-    enum frame_direction from_client = flow->streams[client_side].direction;
-    enum frame_direction from_server = flow->streams[1 - client_side].direction;
-    if (from_client == FRAME_TO_POD) {
-        return EXCHANGE_SERVER;
-    }
-    if (from_client == FRAME_FROM_POD) {
-        return EXCHANGE_CLIENT;
-    }
-    if (from_server != FRAME_DIRECTION_UNKNOWN) {
-        return from_server == FRAME_TO_POD ? EXCHANGE_CLIENT : EXCHANGE_SERVER;
-    }
-    return pairing->default_side;
-}
-
-static void set_roles(struct pairing *pairing, struct flow *flow, unsigned client_side)
-{
-    struct conversation *conversation = conversation_of(flow);
-    if (!conversation->roles_known) {
-        conversation->roles_known = true;
-        conversation->client_side = client_side;
-        conversation->connection.client = flow_endpoint(flow, client_side);
-        conversation->connection.server = flow_endpoint(flow, 1 - client_side);
-        conversation->connection.interface = flow->key.interface;
-        conversation->connection.side = side_of(pairing, flow, client_side);
-    }
-}
+/* ---- what it speaks ---- */
 
 static void open_connection(struct pairing *pairing, struct conversation *conversation)
 {
@@ -78,47 +45,30 @@ static void open_connection(struct pairing *pairing, struct conversation *conver
     }
 }
 
-static bool is_server_port(const struct pairing *pairing, uint16_t port)
-{
-    for (size_t i = 0; i < pairing->server_port_count; i++) {
-        if (pairing->server_ports[i] == port) {
-            return true;
-        }
-    }
-    return false;
-}
+/* What its first bytes are, and whom they name; they live as long as the call. */
+struct first_bytes {
+    const char *protocol; /* NULL: they end too early to tell */
+    struct slice server_name;
+};
 
-/* Neither handshake nor bytes tell: a configured port, else the lower one is the server's. */
-static unsigned guess_client_side(const struct pairing *pairing, const struct flow *flow)
-{
-    if (is_server_port(pairing, flow->key.port[0]) != is_server_port(pairing, flow->key.port[1])) {
-        return is_server_port(pairing, flow->key.port[0]) ? 1 : 0;
-    }
-    return flow->key.port[0] < flow->key.port[1] ? 1 : 0;
-}
-
-static enum conversation_role role_of(const struct conversation *conversation, unsigned side)
-{
-    return side == conversation->client_side ? ROLE_CLIENT : ROLE_SERVER;
-}
-
-/* ---- what it speaks ---- */
-
-static void become_blind(struct pairing *pairing, struct flow *flow, const char *name,
-                         uint64_t bytes)
+static void become_blind(struct pairing *pairing, struct flow *flow,
+                         const struct first_bytes *first, uint64_t bytes)
 {
     struct conversation *conversation = conversation_of(flow);
-    set_roles(pairing, flow, guess_client_side(pairing, flow));
+    const char *name = first->protocol != NULL ? first->protocol : "unknown";
+    struct connection_event event = {
+        .kind = CONNECTION_BLIND, .amount = 1, .protocol = name, .server_name = first->server_name};
+    roles_set(pairing, flow, roles_guess(pairing, flow));
     open_connection(pairing, conversation);
     conversation->protocol = CONVERSATION_BLIND;
     conversation->blind_name = name;
+    pairing->sink.event(pairing->sink.context, &conversation->connection, &event);
     bytes += conversation->unplaced_bytes;
     for (unsigned role = 0; role < ROLES; role++) {
         struct speaker *speaker = &conversation->speakers[role];
         bytes += speaker->partial != NULL ? speaker->partial->length : 0;
         partial_drop(&pairing->partials, &speaker->partial);
     }
-    conversation_event(pairing, conversation, CONNECTION_BLIND, 1);
     conversation_event(pairing, conversation, CONNECTION_BLIND_BYTES, bytes);
     flow->unread = true;
 }
@@ -127,7 +77,7 @@ static void become_http1(struct pairing *pairing, struct flow *flow, unsigned cl
                          bool in_step)
 {
     struct conversation *conversation = conversation_of(flow);
-    set_roles(pairing, flow, client_side);
+    roles_set(pairing, flow, client_side);
     open_connection(pairing, conversation);
     conversation->protocol = CONVERSATION_HTTP1;
     for (unsigned side = 0; side < ROLES; side++) {
@@ -150,11 +100,12 @@ static void read_http1(struct pairing *pairing, struct flow *flow, unsigned side
         http1_data(pairing, conversation, role_of(conversation, side), data, &foreign);
     if (name != NULL) {
         conversation->unplaced_bytes = 0;
-        become_blind(pairing, flow, name, foreign);
+        become_blind(pairing, flow, &(struct first_bytes){.protocol = name}, foreign);
     }
 }
 
-/* The beginning was missed: any segment may be the first that starts a message. */
+/* The beginning was missed: any segment may be the first that starts a message, but a flow whose
+ * first bytes are a TLS record is not searched any further. */
 static void search(struct pairing *pairing, struct flow *flow, unsigned side,
                    const struct stream_data *data)
 {
@@ -165,6 +116,10 @@ static void search(struct pairing *pairing, struct flow *flow, unsigned side,
     if ((found == HTTP_SNIFF_REQUEST || found == HTTP_SNIFF_RESPONSE) && fits) {
         become_http1(pairing, flow, client_side, false);
         read_http1(pairing, flow, side, data);
+    } else if (conversation->unplaced_bytes == 0 && tls_is_record(data->bytes, data->length)) {
+        struct first_bytes first = {.protocol = "tls"};
+        tls_hello_name(data->bytes, data->length, &first.server_name);
+        become_blind(pairing, flow, &first, data->length);
     } else {
         conversation->unplaced_bytes += data->length;
     }
@@ -185,10 +140,19 @@ static size_t keep_undecided(struct pairing *pairing, struct speaker *speaker,
     return kept;
 }
 
-/* What bytes that are no HTTP/1.x are; NULL: they end too early to tell. */
-static const char *name_of(enum http_sniff sniff, const char *bytes, size_t length)
+/* What bytes that are no HTTP/1.x are. With `all` they are not waited for any longer. */
+static struct first_bytes name_first_bytes(enum http_sniff sniff, const char *bytes, size_t length,
+                                           bool all)
 {
-    return sniff == HTTP_SNIFF_HTTP09 ? "http09" : protocol_name(bytes, length);
+    struct first_bytes first = {.protocol = "http09"};
+    if (sniff != HTTP_SNIFF_HTTP09) {
+        first.protocol = protocol_name(bytes, length);
+    }
+    /* a client hello may take more than one segment */
+    if (tls_hello_name(bytes, length, &first.server_name) == TLS_HELLO_INCOMPLETE && !all) {
+        first.protocol = NULL;
+    }
+    return first;
 }
 
 /* The first bytes of a connection whose handshake was seen. */
@@ -215,13 +179,43 @@ static void decide(struct pairing *pairing, struct flow *flow, unsigned side,
         read_http1(pairing, flow, side, data);
         return;
     }
-    const char *name = sniff == HTTP_SNIFF_UNDECIDED ? NULL : name_of(sniff, bytes, length);
-    if (name == NULL && speaker->partial == NULL) {
+    struct first_bytes first = {0};
+    if (sniff != HTTP_SNIFF_UNDECIDED) {
+        first = name_first_bytes(sniff, bytes, length, !client);
+    }
+    if (first.protocol == NULL && speaker->partial == NULL) {
         kept = keep_undecided(pairing, speaker, data);
     }
-    if (name != NULL || kept < data->length) {
-        become_blind(pairing, flow, name != NULL ? name : "unknown", data->length - kept);
+    if (first.protocol == NULL && kept < data->length && sniff != HTTP_SNIFF_UNDECIDED) {
+        first = name_first_bytes(sniff, bytes, length, true);
     }
+    if (first.protocol != NULL || kept < data->length) {
+        become_blind(pairing, flow, &first, data->length - kept);
+    }
+}
+
+/* Nothing more comes, or not soon. A connection may open and close without a byte; else it was not
+ * HTTP. */
+static void close_undecided(struct pairing *pairing, struct flow *flow)
+{
+    const struct conversation *conversation = conversation_of(flow);
+    const struct partial *client = conversation->speakers[ROLE_CLIENT].partial;
+    struct first_bytes first = {0};
+    if (client != NULL) {
+        first = name_first_bytes(HTTP_SNIFF_OTHER, client->bytes, client->length, true);
+    }
+    if (client != NULL || conversation->speakers[ROLE_SERVER].partial != NULL ||
+        conversation->unplaced_bytes > 0) {
+        become_blind(pairing, flow, &first, 0);
+    }
+}
+
+/* A client hello whose rest is missing. */
+static bool starts_like_tls(const struct conversation *conversation)
+{
+    const struct partial *client = conversation->speakers[ROLE_CLIENT].partial;
+    return conversation->protocol == CONVERSATION_UNDECIDED && client != NULL &&
+           tls_is_record(client->bytes, client->length);
 }
 
 /* ---- what TCP reports ---- */
@@ -248,7 +242,7 @@ static void begin(struct pairing *pairing, struct flow *flow)
     if (starts_seen(flow)) {
         conversation->protocol = CONVERSATION_UNDECIDED;
         conversation->missing_reason = EXCHANGE_REASON_NONE;
-        set_roles(pairing, flow, flow->syn_side);
+        roles_set(pairing, flow, flow->syn_side);
     }
 }
 
@@ -289,6 +283,11 @@ static void on_gap(void *context, struct flow *flow, unsigned side, uint64_t len
         http1_gap(pairing, conversation, role_of(conversation, side), length, time_ns);
         return;
     }
+    if (starts_like_tls(conversation)) {
+        close_undecided(pairing, flow);
+        conversation_event(pairing, conversation, CONNECTION_BLIND_BYTES, length);
+        return;
+    }
     /* A gap in the first head: from now on the flow is as good as met midstream. */
     conversation->unplaced_bytes += length;
     conversation->protocol = CONVERSATION_SEARCHING;
@@ -317,13 +316,6 @@ static void on_finished(void *context, struct flow *flow, unsigned side, int64_t
     if (conversation->protocol == CONVERSATION_HTTP1) {
         http1_finish(context, conversation, role);
     }
-}
-
-/* Whether there was anything to read; a connection may open and close without a byte. */
-static bool holds_bytes(const struct conversation *conversation)
-{
-    return conversation->unplaced_bytes > 0 || conversation->speakers[0].partial != NULL ||
-           conversation->speakers[1].partial != NULL;
 }
 
 /* A SYN that got no answer, or a RST for one. */
@@ -355,14 +347,14 @@ static void on_closed(void *context, struct flow *flow, enum flow_end end, unsig
     struct conversation *conversation = conversation_of(flow);
     end = end_of(flow, end, &side);
     if (connect_failed(flow, end)) {
-        set_roles(pairing, flow, flow->syn_side);
+        roles_set(pairing, flow, flow->syn_side);
         conversation_event(pairing, conversation, CONNECTION_FAILED, 1);
     }
     if (conversation->protocol == CONVERSATION_HTTP1) {
         matching_closed(pairing, conversation, end, role_of(conversation, side));
         http1_drop(pairing, conversation);
-    } else if (conversation->protocol != CONVERSATION_BLIND && holds_bytes(conversation)) {
-        become_blind(pairing, flow, "unknown", 0);
+    } else if (conversation->protocol != CONVERSATION_BLIND) {
+        close_undecided(pairing, flow);
     }
     if (conversation->roles_known) {
         conversation_event(pairing, conversation, CONNECTION_CLOSED, 1);
@@ -372,7 +364,7 @@ static void on_closed(void *context, struct flow *flow, enum flow_end end, unsig
 static void on_answered(void *context, struct flow *flow, unsigned client_side, int64_t time_ns)
 {
     struct conversation *conversation = conversation_of(flow);
-    set_roles(context, flow, client_side);
+    roles_set(context, flow, client_side);
     conversation->connect_server_ns = EXCHANGE_TIME_UNKNOWN;
     if (!flow->untimed && flow->syn_ns != 0 && time_ns >= flow->syn_ns) {
         conversation->connect_server_ns = time_ns - flow->syn_ns;
@@ -382,7 +374,7 @@ static void on_answered(void *context, struct flow *flow, unsigned client_side, 
 static void on_established(void *context, struct flow *flow, unsigned client_side, int64_t time_ns)
 {
     struct conversation *conversation = conversation_of(flow);
-    set_roles(context, flow, client_side);
+    roles_set(context, flow, client_side);
     open_connection(context, conversation);
     conversation->connect_client_ns = EXCHANGE_TIME_UNKNOWN;
     if (!flow->untimed && time_ns >= flow->syn_ack_ns) {

@@ -153,6 +153,15 @@ static struct observer_protocol *protocol_of(struct observer *observer, const ch
     return protocol;
 }
 
+static void count_blind(struct observer_protocol *protocol, const struct connection_event *event)
+{
+    protocol->connections += event->amount;
+    if (event->server_name.data != NULL) {
+        snprintf(protocol->server_name, sizeof(protocol->server_name), " %.*s",
+                 (int)event->server_name.length, event->server_name.data);
+    }
+}
+
 static const char *event_name(enum connection_event_kind kind)
 {
     static const char *const names[] = {
@@ -206,7 +215,7 @@ static void count_event(struct observer *observer, const struct connection_event
         observer->missed_bytes += event->amount;
         break;
     case CONNECTION_BLIND:
-        protocol_of(observer, event->protocol)->connections += event->amount;
+        count_blind(protocol_of(observer, event->protocol), event);
         break;
     case CONNECTION_BLIND_BYTES:
         protocol_of(observer, event->protocol)->bytes += event->amount;
@@ -248,8 +257,8 @@ void observer_summarize(struct observer *observer)
     write_count(observer, "conflicting", observer->conflicting);
     for (unsigned i = 0; i < OBSERVER_PROTOCOLS && observer->protocols[i].name != NULL; i++) {
         const struct observer_protocol *protocol = &observer->protocols[i];
-        write_text(observer, "blind %s %" PRIu64 " %" PRIu64 "\n", protocol->name,
-                   protocol->connections, protocol->bytes);
+        write_text(observer, "blind %s %" PRIu64 " %" PRIu64 "%s\n", protocol->name,
+                   protocol->connections, protocol->bytes, protocol->server_name);
     }
 }
 

@@ -33,11 +33,13 @@ struct observer_options {
 
 #define OBSERVER_TEXT_SIZE 65536
 #define OBSERVER_PROTOCOLS 8
+#define OBSERVER_NAME_SIZE 256
 
 struct observer_protocol {
     const char *name;
     uint64_t connections;
     uint64_t bytes;
+    char server_name[OBSERVER_NAME_SIZE]; /* the latest that was asked for */
 };
 
 struct observer {
