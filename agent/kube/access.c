@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Keys and tokens do not stay in freed memory. */
 static void free_secret(char *text)
@@ -55,6 +56,19 @@ char *kube_access_read_file(const char *path, size_t most)
     }
     text[length] = '\0';
     return text;
+}
+
+int kube_access_check(const struct kube_access *access, const char **file_out)
+{
+    const char *const files[] = {access->token_file, access->ca.file, access->certificate.file,
+                                 access->key.file};
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (files[i] != NULL && eaccess(files[i], R_OK) != 0) {
+            *file_out = files[i];
+            return -errno;
+        }
+    }
+    return 0;
 }
 
 /* A token goes into a header line: one word of printable characters. */

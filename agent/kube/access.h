@@ -29,6 +29,9 @@ void kube_access_fini(struct kube_access *access);
  * read, or (EFBIG) is larger. */
 char *kube_access_read_file(const char *path, size_t most);
 
+/* Looks whether every file that is named can be read. Returns 0, or -errno and which one cannot. */
+int kube_access_check(const struct kube_access *access, const char **file_out);
+
 /* Writes the bearer token in force to `text`; "" when there is none. Returns 0 or -errno: the
  * token's file cannot be read or holds no token. */
 int kube_access_token(const struct kube_access *access, char *text, size_t size);

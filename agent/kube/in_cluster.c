@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char host_variable[] = "KUBERNETES_SERVICE_HOST";
 static const char port_variable[] = "KUBERNETES_SERVICE_PORT";
@@ -53,15 +52,13 @@ int in_cluster_read(const char *folder, struct kube_access *access_out,
         kube_access_fini(&access);
         return -ENOMEM;
     }
-    const char *const files[] = {access.token_file, access.ca.file};
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        if (eaccess(files[i], R_OK) != 0) {
-            int status = -errno;
-            snprintf(error_out, KUBE_ACCESS_ERROR_SIZE, "cannot read %s: %s", files[i],
-                     strerrordesc_np(-status));
-            kube_access_fini(&access);
-            return status;
-        }
+    const char *file = NULL;
+    int status = kube_access_check(&access, &file);
+    if (status != 0) {
+        snprintf(error_out, KUBE_ACCESS_ERROR_SIZE, "cannot read %.200s: %s", file,
+                 strerrordesc_np(-status));
+        kube_access_fini(&access);
+        return status;
     }
     *access_out = access;
     return 0;

@@ -66,6 +66,7 @@ struct kube {
         enum kube_kind kind;
     } contexts[KUBE_KINDS];
     struct told told[KUBE_KINDS];
+    bool shown[KUBE_KINDS]; /* what was listed is in the directory that others see */
     int64_t started_ns;
     int64_t publish_due_ns;
     bool published;
@@ -109,7 +110,7 @@ static void report_changes(struct kube *kube, enum kube_kind kind)
 {
     const struct watch_state state = follower_state(kube->followers[kind]);
     struct told *told = &kube->told[kind];
-    if (state.synced && !told->synced) {
+    if (state.synced && kube->shown[kind] && !told->synced) {
         *told = (struct told){.synced = true};
         report(kube, KUBE_SYNCED, kind, "");
     } else if (!state.synced && state.error[0] != '\0' &&
@@ -289,6 +290,16 @@ static void publish(struct kube *kube, int64_t now_ns)
     kube->published = true;
 }
 
+/* A kind counts as synced once its list is published too. */
+static void note_shown(struct kube *kube)
+{
+    bool all = !inventory_changed(kube->inventory);
+    for (unsigned i = 0; i < KUBE_KINDS; i++) {
+        bool synced = kube->followers[i] != NULL && follower_state(kube->followers[i]).synced;
+        kube->shown[i] = synced && (kube->shown[i] || all);
+    }
+}
+
 /* ---- the status ---- */
 
 static struct kube_status status_of(const struct kube *kube, enum kube_kind kind)
@@ -299,7 +310,7 @@ static struct kube_status status_of(const struct kube *kube, enum kube_kind kind
         return status;
     }
     const struct watch_state state = follower_state(kube->followers[kind]);
-    status.synced = state.synced;
+    status.synced = state.synced && kube->shown[kind];
     status.objects = state.objects;
     status.events = state.events;
     status.lists = state.lists;
@@ -353,11 +364,16 @@ static void work(struct kube *kube)
     for (unsigned i = 0; i < KUBE_KINDS; i++) {
         if (kube->followers[i] != NULL) {
             follower_step(kube->followers[i], now_ns);
-            report_changes(kube, (enum kube_kind)i);
         }
     }
     if (now_ns >= kube->publish_due_ns && wants_publishing(kube, now_ns)) {
         publish(kube, now_ns);
+    }
+    note_shown(kube);
+    for (unsigned i = 0; i < KUBE_KINDS; i++) {
+        if (kube->followers[i] != NULL) {
+            report_changes(kube, (enum kube_kind)i);
+        }
     }
     copy_status(kube);
     api_client_work(kube->client, poll_ms(kube, now_ns));

@@ -200,6 +200,14 @@ static bool read_user(struct kubeconfig *config, const yaml_node_t *user,
     return token == NULL || copy(config, token, &access->token);
 }
 
+static bool check_files(struct kubeconfig *config, const struct kube_access *access)
+{
+    const char *file = NULL;
+    int status = kube_access_check(access, &file);
+    return status == 0 ||
+           fail(config, status, "cannot read %.100s: %s", file, strerrordesc_np(-status));
+}
+
 static bool read_context(struct kubeconfig *config, const char *name, struct kube_access *access)
 {
     if (name == NULL) {
@@ -221,7 +229,8 @@ static bool read_context(struct kubeconfig *config, const char *name, struct kub
         return fail(config, -ENOENT, "context \"%.100s\": its %s is not there", name,
                     cluster == NULL ? "cluster" : "user");
     }
-    return read_cluster(config, cluster, access) && read_user(config, user, access);
+    return read_cluster(config, cluster, access) && read_user(config, user, access) &&
+           check_files(config, access);
 }
 
 /* ---- the file ---- */
