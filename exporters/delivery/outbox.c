@@ -68,14 +68,12 @@ static void put_in_ring(struct outbox *outbox)
 static void put_in_spool(struct outbox *outbox)
 {
     uint64_t items = outbox->pending_items;
-    uint64_t bytes = outbox->pending.length;
+    uint64_t bytes = outbox->pending.length + SPOOL_FRAME_HEADER_SIZE;
     waits(outbox, items, bytes);
     struct spool_result result =
         spool_append(outbox->spool, &outbox->pending, outbox->pending_items);
-    if (result.dropped_items > 0) {
-        waits_no_more(outbox, result.dropped_items, result.dropped_bytes);
-        exporter_health_lose(outbox->health, EXPORTER_LOSS_SPOOL_FULL, result.dropped_items);
-    }
+    waits_no_more(outbox, result.dropped.items, result.dropped.bytes);
+    exporter_health_lose(outbox->health, EXPORTER_LOSS_SPOOL_FULL, result.dropped.items);
     if (result.status != 0) {
         waits_no_more(outbox, items, bytes);
         exporter_health_lose(
@@ -135,16 +133,19 @@ static uint64_t take_from_ring(struct outbox *outbox, struct outbox_batch *batch
         return 0;
     }
     batch->cursor = cursor;
+    batch->queue_bytes += record.length - sizeof(*frame);
     return frame->items;
 }
 
 static uint64_t take_from_spool(struct outbox *outbox, struct outbox_batch *batch)
 {
-    uint64_t damaged = 0;
+    struct spool_loss damaged = {0};
+    size_t before = batch->bytes.length;
     uint64_t items = spool_read(outbox->spool, &batch->bytes, &damaged);
-    if (damaged > 0) {
-        waits_no_more(outbox, damaged, 0);
-        exporter_health_lose(outbox->health, EXPORTER_LOSS_SPOOL_ERROR, damaged);
+    waits_no_more(outbox, damaged.items, damaged.bytes);
+    exporter_health_lose(outbox->health, EXPORTER_LOSS_SPOOL_ERROR, damaged.items);
+    if (items > 0) {
+        batch->queue_bytes += batch->bytes.length - before + SPOOL_FRAME_HEADER_SIZE;
     }
     return items;
 }
@@ -172,9 +173,10 @@ void outbox_done(struct outbox *outbox, struct outbox_batch *batch)
     } else {
         byte_ring_release(&outbox->ring, batch->cursor);
     }
-    waits_no_more(outbox, batch->items, batch->bytes.length);
+    waits_no_more(outbox, batch->items, batch->queue_bytes);
     byte_writer_reset(&batch->bytes);
     batch->items = 0;
+    batch->queue_bytes = 0;
 }
 
 bool outbox_survives(const struct outbox *outbox)

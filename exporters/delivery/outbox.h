@@ -26,7 +26,8 @@ struct outbox_options {
 struct outbox_batch {
     struct byte_writer bytes; /* the items behind each other, as they were appended */
     uint64_t items;
-    uint64_t cursor; /* the outbox' own */
+    uint64_t queue_bytes; /* what it takes in the queue; the outbox' own, as the next */
+    uint64_t cursor;
 };
 
 /* NULL and one line: out of memory, or the spool cannot be used. */

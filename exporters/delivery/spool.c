@@ -122,7 +122,7 @@ static size_t find_droppable(const struct spool *spool)
     return spool->count;
 }
 
-static bool drop_oldest(struct spool *spool, struct spool_result *result)
+static bool drop_oldest(struct spool *spool, struct spool_loss *dropped)
 {
     size_t index = find_droppable(spool);
     if (index == spool->count) {
@@ -130,10 +130,8 @@ static bool drop_oldest(struct spool *spool, struct spool_result *result)
     }
     const struct spool_segment *segment = &spool->segments[index];
     bool reading = segment->number == spool->read.number;
-    uint64_t items = segment->items - (reading ? spool->items_read : 0);
-    uint64_t bytes = segment->bytes - (reading ? spool->read.offset : 0);
-    result->dropped_items += items;
-    result->dropped_bytes += bytes;
+    dropped->items += segment->items - (reading ? spool->items_read : 0);
+    dropped->bytes += segment->bytes - (reading ? spool->read.offset : 0);
     if (reading) {
         close_fd(&spool->read_fd);
         spool->read = (struct place){spool->segments[index + 1].number, 0};
@@ -146,7 +144,7 @@ static bool drop_oldest(struct spool *spool, struct spool_result *result)
 
 /* ---- appending ---- */
 
-static int make_room(struct spool *spool, uint64_t length, struct spool_result *result)
+static int make_room(struct spool *spool, uint64_t length, struct spool_loss *dropped)
 {
     bool fresh = spool->write_fd < 0 ||
                  spool->segments[spool->count - 1].bytes + length > spool->segment_bytes;
@@ -157,7 +155,7 @@ static int make_room(struct spool *spool, uint64_t length, struct spool_result *
         }
     }
     while (spool->bytes + length > spool->max_bytes) {
-        if (!drop_oldest(spool, result)) {
+        if (!drop_oldest(spool, dropped)) {
             return -ENOSPC;
         }
     }
@@ -170,7 +168,8 @@ struct spool_result spool_append(struct spool *spool, const struct byte_writer *
     struct spool_result result = {0};
     uint64_t length = bytes->length + SPOOL_FRAME_HEADER_SIZE;
     pthread_mutex_lock(&spool->lock);
-    result.status = bytes->length > SPOOL_FRAME_MAX ? -EFBIG : make_room(spool, length, &result);
+    result.status =
+        bytes->length > SPOOL_FRAME_MAX ? -EFBIG : make_room(spool, length, &result.dropped);
     if (result.status == 0) {
         struct spool_segment *last = &spool->segments[spool->count - 1];
         result.status = spool_segment_append(last, spool->write_fd, bytes, items);
@@ -215,22 +214,23 @@ static int64_t read_frame(struct spool *spool, struct byte_writer *out)
 }
 
 /* Gives up the rest of a segment. */
-static void skip_rest(struct spool *spool, uint64_t *damaged_items)
+static void skip_rest(struct spool *spool, struct spool_loss *damaged)
 {
     const struct spool_segment *segment = &spool->segments[index_of(spool, spool->read.number)];
-    *damaged_items += segment->items - spool->items_read;
+    damaged->items += segment->items - spool->items_read;
+    damaged->bytes += segment->bytes - spool->read.offset;
     spool->items_read = segment->items;
     spool->read.offset = segment->bytes;
 }
 
-uint64_t spool_read(struct spool *spool, struct byte_writer *out, uint64_t *damaged_items)
+uint64_t spool_read(struct spool *spool, struct byte_writer *out, struct spool_loss *damaged)
 {
     pthread_mutex_lock(&spool->lock);
     int64_t items = 0;
     do {
         items = read_frame(spool, out);
         if (items < 0 && items != -ENOMEM) {
-            skip_rest(spool, damaged_items);
+            skip_rest(spool, damaged);
         }
     } while (items <= 0 && items != -ENOMEM && next_segment(spool));
     spool->items_read += items > 0 ? (uint64_t)items : 0;

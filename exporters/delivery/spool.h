@@ -29,10 +29,16 @@ struct spool *spool_open(const char *path, uint64_t max_bytes, struct spool_foun
                          char error_out[static SPOOL_ERROR_SIZE]);
 void spool_close(struct spool *spool);
 
-/* Items and bytes that made room, and how many of the appended items are lost themselves. */
+/* What is not in it any more, headers of frames included as in all its bytes. */
+struct spool_loss {
+    uint64_t items;
+    uint64_t bytes;
+};
+
+#define SPOOL_FRAME_HEADER_SIZE 12
+
 struct spool_result {
-    uint64_t dropped_items;
-    uint64_t dropped_bytes;
+    struct spool_loss dropped; /* what made room */
     int status; /* 0, or -errno: the frame was not written; -ENOSPC: its place is in use */
 };
 
@@ -41,8 +47,8 @@ struct spool_result spool_append(struct spool *spool, const struct byte_writer *
                                  uint32_t items);
 
 /* Appends the bytes of the next frame to `out`. Returns its items, 0 when there is none. What could
- * not be read any more is skipped and added to `damaged_items`. */
-uint64_t spool_read(struct spool *spool, struct byte_writer *out, uint64_t *damaged_items);
+ * not be read any more is skipped and added to `damaged`. */
+uint64_t spool_read(struct spool *spool, struct byte_writer *out, struct spool_loss *damaged);
 
 /* Everything that was read is done: it will not be read again. */
 void spool_done(struct spool *spool);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "exporters/byte_writer.h"
+#include "exporters/delivery/spool.h"
 
 #include <stdint.h>
 
@@ -14,7 +14,6 @@ struct spool_segment {
     uint64_t items;  /* in these */
 };
 
-#define SPOOL_FRAME_HEADER_SIZE 12
 /* More in one frame is damage: what is written is never that large. */
 #define SPOOL_FRAME_MAX (UINT32_C(64) << 20)
 
