@@ -60,7 +60,9 @@ enum exchange_field {
     EXCHANGE_DURATION,
     EXCHANGE_CONNECT_TIME,
     EXCHANGE_CALLED_NAMESPACE,
-    EXCHANGE_CALLED_SERVICE
+    EXCHANGE_CALLED_SERVICE,
+    EXCHANGE_PARENT_SPAN_ID,
+    EXCHANGE_SAMPLING_FIELD
 };
 
 void event_protobuf_init(struct event_protobuf *events)
@@ -351,6 +353,21 @@ static unsigned char *put_interim(unsigned char *at, const struct exchange_recor
     return at;
 }
 
+/* As the trace context writes it: 16 digits. */
+static unsigned char *put_span_id(unsigned char *at, uint64_t id)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (id == 0) {
+        return at;
+    }
+    at = put_tag(at, EXCHANGE_PARENT_SPAN_ID, WIRE_LENGTH);
+    at = put_varint(at, 2 * sizeof(id));
+    for (unsigned shift = 64; shift > 0; shift -= 4) {
+        *at++ = (unsigned char)digits[id >> (shift - 4) & 0xf];
+    }
+    return at;
+}
+
 static unsigned char *put_result(unsigned char *at, const struct exchange_record *record)
 {
     at = put_number(at, EXCHANGE_STATUS, record->status);
@@ -366,7 +383,9 @@ static unsigned char *put_result(unsigned char *at, const struct exchange_record
     at = put_known(at, EXCHANGE_DURATION, record->duration_ns);
     at = put_known(at, EXCHANGE_CONNECT_TIME, record->connect_ns);
     at = put_text(at, EXCHANGE_CALLED_NAMESPACE, record->called_namespace);
-    return put_text(at, EXCHANGE_CALLED_SERVICE, record->called_service);
+    at = put_text(at, EXCHANGE_CALLED_SERVICE, record->called_service);
+    at = put_span_id(at, record->parent_span_id);
+    return put_number(at, EXCHANGE_SAMPLING_FIELD, (uint64_t)record->sampling);
 }
 
 void event_protobuf_append(struct event_protobuf *events, const struct exchange_record *record,

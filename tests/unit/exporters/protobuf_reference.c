@@ -4,7 +4,9 @@
 #include "exporters/proto/vethscope/v1/exchange.pb-c.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A byte of a string is replaced by U+FFFD at worst: three bytes. */
@@ -196,6 +198,12 @@ void protobuf_reference_append(const struct exchange_record *record, struct byte
         interim[message.n_interim_status] = record->interim[message.n_interim_status];
         message.n_interim_status++;
     }
+    char span_id[17];
+    snprintf(span_id, sizeof(span_id), "%016" PRIx64, record->parent_span_id);
+    if (record->parent_span_id != 0) {
+        message.parent_span_id = span_id;
+    }
+    message.sampling = (Vethscope__V1__Sampling)record->sampling;
     set_strings(&strings, record, &message);
     set_result(record, &message);
     set_sizes(record, &message);
