@@ -17,10 +17,12 @@
 /* How long the receivers are waited for at the end. */
 #define STOP_NS INT64_C(2000000000)
 #define USER_AGENT "vethscope/" VETHSCOPE_VERSION
+#define HEALTHS_MAX (EVENTS_RECEIVERS_MAX + OTLP_EXPORTS_MAX)
 
 struct exports {
-    struct delivery *delivery;
-    struct events_exporter *events;
+    struct delivery *delivery;      /* NULL: nobody wants exchanges */
+    struct events_exporter *events; /* NULL: off */
+    struct otlp_exports *otlp;      /* NULL: off */
     struct exchange_tap *taps;
     size_t tap_count;
     struct named_value *headers; /* what the options point to */
@@ -115,6 +117,10 @@ static struct events_options events_options_of(const struct config_events *confi
 
 static int open_events(struct exports *exports, const struct config_events *config, char *error)
 {
+    if (config->file.path[0] == '\0' && config->http.url[0] == '\0' &&
+        config->kafka.brokers[0] == '\0') {
+        return 0;
+    }
     exports->headers = values_of(config->http.headers, config->http.header_count);
     exports->properties = values_of(config->kafka.properties, config->kafka.property_count);
     if (exports->headers == NULL || exports->properties == NULL) {
@@ -129,9 +135,16 @@ static int open_events(struct exports *exports, const struct config_events *conf
 static int open_delivery(struct exports *exports, size_t worker_count, size_t ring_bytes,
                          char *error)
 {
-    struct delivery_outlet outlet = events_exporter_outlet(exports->events);
-    struct delivery_options options = {.outlets = &outlet,
-                                       .outlet_count = 1,
+    struct delivery_outlet outlets[2];
+    size_t outlet_count = otlp_exports_outlet(exports->otlp, &outlets[0]);
+    if (exports->events != NULL) {
+        outlets[outlet_count++] = events_exporter_outlet(exports->events);
+    }
+    if (outlet_count == 0) {
+        return 0;
+    }
+    struct delivery_options options = {.outlets = outlets,
+                                       .outlet_count = outlet_count,
                                        .inlet_count = worker_count,
                                        .ring_bytes = ring_bytes};
     exports->taps = calloc(worker_count, sizeof(*exports->taps));
@@ -150,23 +163,21 @@ static int open_delivery(struct exports *exports, size_t worker_count, size_t ri
 int exports_open(const struct config *config, size_t worker_count, struct exports **exports_out,
                  char error_out[static EXPORTS_ERROR_SIZE])
 {
-    const struct config_events *events = &config->events;
     *exports_out = NULL;
-    if (events->file.path[0] == '\0' && events->http.url[0] == '\0' &&
-        events->kafka.brokers[0] == '\0') {
-        return 0;
-    }
     struct exports *exports = calloc(1, sizeof(*exports));
     if (exports == NULL || http_post_global_init() != 0) {
         free(exports);
         snprintf(error_out, EXPORTS_ERROR_SIZE, "out of memory");
         return -ENOMEM;
     }
-    int status = open_events(exports, events, error_out);
+    int status = open_events(exports, &config->events, error_out);
     if (status == 0) {
-        status = open_delivery(exports, worker_count, (size_t)events->ring_bytes, error_out);
+        status = otlp_exports_open(&config->otlp, on_note, &exports->otlp, error_out);
     }
-    if (status != 0) {
+    if (status == 0) {
+        status = open_delivery(exports, worker_count, (size_t)config->events.ring_bytes, error_out);
+    }
+    if (status != 0 || (exports->events == NULL && exports->otlp == NULL)) {
         exports_close(exports);
         return status;
     }
@@ -176,18 +187,30 @@ int exports_open(const struct config *config, size_t worker_count, struct export
 
 /* ---- life ---- */
 
-int exports_start(struct exports *exports)
+int exports_start(struct exports *exports, otlp_render *render, void *context)
 {
     if (exports == NULL) {
         return 0;
     }
-    int status = events_exporter_start(exports->events);
-    return status == 0 ? delivery_start(exports->delivery) : status;
+    int status = otlp_exports_start(exports->otlp, render, context);
+    if (status == 0 && exports->events != NULL) {
+        status = events_exporter_start(exports->events);
+    }
+    return status == 0 && exports->delivery != NULL ? delivery_start(exports->delivery) : status;
 }
 
 struct exchange_tap *exports_tap(struct exports *exports, size_t worker)
 {
-    return exports == NULL ? NULL : &exports->taps[worker];
+    return exports == NULL || exports->delivery == NULL ? NULL : &exports->taps[worker];
+}
+
+static size_t healths_of(const struct exports *exports, const struct exporter_health **healths)
+{
+    size_t count = otlp_exports_healths(exports->otlp, healths);
+    if (exports->events != NULL) {
+        count += events_exporter_healths(exports->events, healths + count);
+    }
+    return count;
 }
 
 static void log_account(const struct exporter_health *health)
@@ -207,11 +230,20 @@ void exports_stop(struct exports *exports)
     if (exports == NULL) {
         return;
     }
-    delivery_stop(exports->delivery);
-    events_exporter_order_stop(exports->events, sender_now_ns() + STOP_NS);
-    events_exporter_stop(exports->events);
-    const struct exporter_health *healths[EVENTS_RECEIVERS_MAX];
-    size_t count = events_exporter_healths(exports->events, healths);
+    if (exports->delivery != NULL) {
+        delivery_stop(exports->delivery);
+    }
+    int64_t deadline_ns = sender_now_ns() + STOP_NS;
+    if (exports->events != NULL) {
+        events_exporter_order_stop(exports->events, deadline_ns);
+    }
+    otlp_exports_order_stop(exports->otlp, deadline_ns);
+    otlp_exports_stop(exports->otlp);
+    if (exports->events != NULL) {
+        events_exporter_stop(exports->events);
+    }
+    const struct exporter_health *healths[HEALTHS_MAX];
+    size_t count = healths_of(exports, healths);
     for (size_t i = 0; i < count; i++) {
         log_account(healths[i]);
     }
@@ -222,6 +254,7 @@ void exports_close(struct exports *exports)
     if (exports != NULL) {
         delivery_free(exports->delivery);
         events_exporter_free(exports->events);
+        otlp_exports_close(exports->otlp);
         free(exports->taps);
         free(exports->headers);
         free(exports->properties);
@@ -232,9 +265,11 @@ void exports_close(struct exports *exports)
 void exports_write(const struct exports *exports, const struct metric_sink *sink)
 {
     if (exports != NULL) {
-        const struct exporter_health *healths[EVENTS_RECEIVERS_MAX];
-        size_t count = events_exporter_healths(exports->events, healths);
+        const struct exporter_health *healths[HEALTHS_MAX];
+        size_t count = healths_of(exports, healths);
         exporter_health_write(healths, count, sink);
-        events_exporter_write_metrics(exports->events, sink);
+        if (exports->events != NULL) {
+            events_exporter_write_metrics(exports->events, sink);
+        }
     }
 }

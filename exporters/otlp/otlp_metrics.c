@@ -171,13 +171,19 @@ void otlp_metrics_order_stop(struct otlp_metrics *metrics, int64_t deadline_ns)
     sender_order_stop(otlp_channel_sender(metrics->channel), deadline_ns);
 }
 
+void otlp_metrics_stop(struct otlp_metrics *metrics)
+{
+    otlp_metrics_order_stop(metrics, 0);
+    sender_stop(otlp_channel_sender(metrics->channel));
+}
+
 void otlp_metrics_free(struct otlp_metrics *metrics)
 {
     if (metrics == NULL) {
         return;
     }
     if (metrics->channel != NULL) {
-        otlp_metrics_order_stop(metrics, 0);
+        otlp_metrics_stop(metrics);
     }
     otlp_channel_free(metrics->channel);
     otlp_points_free(metrics->points);

@@ -29,5 +29,8 @@ const struct exporter_health *otlp_metrics_health(const struct otlp_metrics *met
  * the former only: `render` is not called afterwards. */
 void otlp_metrics_order_stop(struct otlp_metrics *metrics, int64_t deadline_ns);
 
-/* Waits for that end. NULL is fine. */
+/* Waits for that end. */
+void otlp_metrics_stop(struct otlp_metrics *metrics);
+
+/* Stops as well. NULL is fine. */
 void otlp_metrics_free(struct otlp_metrics *metrics);

@@ -137,6 +137,11 @@ void otlp_traces_order_stop(struct otlp_traces *traces, int64_t deadline_ns)
     sender_order_stop(otlp_channel_sender(traces->channel), deadline_ns);
 }
 
+void otlp_traces_stop(struct otlp_traces *traces)
+{
+    sender_stop(otlp_channel_sender(traces->channel));
+}
+
 void otlp_traces_free(struct otlp_traces *traces)
 {
     if (traces != NULL) {

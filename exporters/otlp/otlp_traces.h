@@ -28,5 +28,8 @@ const struct exporter_health *otlp_traces_health(const struct otlp_traces *trace
 /* No more records come: sends what waits, until `deadline_ns` (CLOCK_MONOTONIC). Does not wait. */
 void otlp_traces_order_stop(struct otlp_traces *traces, int64_t deadline_ns);
 
-/* Waits for that end. NULL is fine. */
+/* Waits for that end. */
+void otlp_traces_stop(struct otlp_traces *traces);
+
+/* Stops as well. NULL is fine. */
 void otlp_traces_free(struct otlp_traces *traces);
