@@ -57,7 +57,7 @@ static const struct schema_key file_keys[] = {
         .minimum = "64KiB",
         .maximum = "1024GiB",
         .help = "A file that would become larger is rotated: renamed to its name, a dot and the "
-                "time (20260131T120000Z).",
+                "time.",
     },
     {
         .name = "max_age",

@@ -15,11 +15,8 @@
  * and damaged only at its end.
  */
 
-/* ".20260131T120000Z.1000" */
-#define SUFFIX_SIZE 32
-#define STAMP_LENGTH 16
-/* Rotations within one second before they wait for the next. */
-#define SUFFIXES_MAX 1000
+/* "20260131T120000.000000000Z", terminator included; names sort as their times do. */
+#define STAMP_SIZE 27
 #define FILE_MODE 0640
 
 struct event_file {
@@ -42,19 +39,14 @@ static bool is_rotated(const struct event_file *file, const char *name)
         return false;
     }
     const char *stamp = name + length + 1;
-    return strlen(stamp) >= STAMP_LENGTH && strspn(stamp, "0123456789") == 8 && stamp[8] == 'T' &&
-           strspn(stamp + 9, "0123456789") == 6 && stamp[15] == 'Z';
+    return strlen(stamp) == STAMP_SIZE - 1 && strspn(stamp, "0123456789") == 8 && stamp[8] == 'T' &&
+           strspn(stamp + 9, "0123456789") == 6 && stamp[15] == '.' &&
+           strspn(stamp + 16, "0123456789") == 9 && stamp[25] == 'Z';
 }
 
-static int rotated_only(const struct dirent *entry, const struct event_file *file)
+static int by_name(const struct dirent **a, const struct dirent **b)
 {
-    return is_rotated(file, entry->d_name);
-}
-
-/* "NAME.20260131T120000Z" comes before "NAME.20260131T120000Z.2", which comes before ".10". */
-static int by_age(const struct dirent **a, const struct dirent **b)
-{
-    return strverscmp((*a)->d_name, (*b)->d_name);
+    return strcmp((*a)->d_name, (*b)->d_name);
 }
 
 static void remove_entry(const struct event_file *file, const char *name)
@@ -70,13 +62,13 @@ static void remove_entry(const struct event_file *file, const char *name)
 static void remove_old(const struct event_file *file)
 {
     struct dirent **entries = NULL;
-    int count = scandir(file->folder, &entries, NULL, by_age);
+    int count = scandir(file->folder, &entries, NULL, by_name);
     int rotated = 0;
     for (int i = 0; i < count; i++) {
-        rotated += rotated_only(entries[i], file);
+        rotated += is_rotated(file, entries[i]->d_name);
     }
     for (int i = 0; i < count; i++) {
-        if (rotated_only(entries[i], file) && rotated-- > (int)file->options.keep) {
+        if (is_rotated(file, entries[i]->d_name) && rotated-- > (int)file->options.keep) {
             remove_entry(file, entries[i]->d_name);
         }
         free(entries[i]);
@@ -99,30 +91,22 @@ static int rename_fresh(const char *from, const char *to)
     return rename(from, to) == 0 ? 0 : -errno;
 }
 
-/* Gives the file its final name, which no other file has. */
+/* Gives the file its final name. */
 static int rename_away(const struct event_file *file)
 {
-    char stamp[SUFFIX_SIZE];
+    char seconds[STAMP_SIZE];
+    struct timespec now;
     struct tm parts;
-    time_t now = time(NULL);
-    gmtime_r(&now, &parts);
-    strftime(stamp, sizeof(stamp), ".%Y%m%dT%H%M%SZ", &parts);
-    for (unsigned i = 0; i < SUFFIXES_MAX; i++) {
-        char *path = NULL;
-        char number[SUFFIX_SIZE] = "";
-        if (i > 0) {
-            snprintf(number, sizeof(number), ".%u", i);
-        }
-        if (asprintf(&path, "%s%s%s", file->options.path, stamp, number) < 0) {
-            return -ENOMEM;
-        }
-        int status = rename_fresh(file->options.path, path);
-        free(path);
-        if (status != -EEXIST) {
-            return status;
-        }
+    char *path = NULL;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    strftime(seconds, sizeof(seconds), "%Y%m%dT%H%M%S", &parts);
+    if (asprintf(&path, "%s.%s.%09ldZ", file->options.path, seconds, now.tv_nsec) < 0) {
+        return -ENOMEM;
     }
-    return -EEXIST;
+    int status = rename_fresh(file->options.path, path);
+    free(path);
+    return status;
 }
 
 static int open_file(struct event_file *file)
