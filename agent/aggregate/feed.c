@@ -206,7 +206,7 @@ void feed_exchange(struct aggregate_shard *shard, struct connection *connection,
 
 static void end_active(struct aggregate_shard *shard, const struct series_key *key)
 {
-    struct series *series = shard_find(shard, key);
+    struct series *series = shard_look_up(shard, key);
     if (series != NULL && series->value[0] > 0) {
         series_write_begin(series);
         cell_set(&series->value[0], series->value[0] - 1);

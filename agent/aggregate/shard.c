@@ -27,7 +27,7 @@ static uint32_t lines_of(const struct aggregate_shard *shard, const struct serie
     return kind == SERIES_ACTIVE || kind == SERIES_UNMATCHED ? 1 : 2;
 }
 
-struct series *shard_find(struct aggregate_shard *shard, const struct series_key *key)
+struct series *shard_look_up(struct aggregate_shard *shard, const struct series_key *key)
 {
     struct series *series = series_table_find(shard_table(shard, key->kind), key);
     if (series != NULL) {
@@ -62,7 +62,7 @@ struct series *shard_series(struct aggregate_shard *shard, const struct series_k
         series->used_ns = shard->clock_ns;
         return series;
     }
-    series = shard_find(shard, key);
+    series = shard_look_up(shard, key);
     if (series == NULL) {
         series = add(shard, key);
     }

@@ -41,7 +41,7 @@ struct series *shard_series(struct aggregate_shard *shard, const struct series_k
                             uint32_t *recent);
 
 /* The record, or NULL when there is none. */
-struct series *shard_find(struct aggregate_shard *shard, const struct series_key *key);
+struct series *shard_look_up(struct aggregate_shard *shard, const struct series_key *key);
 
 /* Lets go of records that were not used for too long: some at each call, all of them in turn. */
 void shard_sweep(struct aggregate_shard *shard);

@@ -107,7 +107,7 @@ static void on_exchange(void *context, struct connection *connection,
     struct report *report = context;
     coverage_exchange(&report->coverage, exchange);
     if (report->options->output == OUTPUT_TABLE) {
-        table_add(report->table, connection, exchange);
+        table_exchange(report->table, connection, exchange);
     }
     if (report->options->output != OUTPUT_JSON && report->options->output != OUTPUT_EVENTS) {
         return;

@@ -136,8 +136,8 @@ static void name_service(const struct table *table, const struct connection *con
     }
 }
 
-void table_add(struct table *table, const struct connection *connection,
-               const struct exchange *exchange)
+void table_exchange(struct table *table, const struct connection *connection,
+                    const struct exchange *exchange)
 {
     if (exchange->outcome == EXCHANGE_REQUEST_ONLY || exchange->outcome == EXCHANGE_RESPONSE_ONLY) {
         return;

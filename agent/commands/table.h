@@ -14,7 +14,7 @@ struct table *table_new(const struct directory *directory);
 void table_free(struct table *table);
 
 /* Adds an exchange to its row. */
-void table_add(struct table *table, const struct connection *connection,
+void table_exchange(struct table *table, const struct connection *connection,
                const struct exchange *exchange);
 
 /* Writes the rows, at most 100 columns wide. */

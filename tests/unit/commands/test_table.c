@@ -33,7 +33,7 @@ static void add(struct table *table, const char *server, const char *route, uint
 {
     struct connection connection = connection_to(server);
     struct exchange exchange = exchange_of(route, status);
-    table_add(table, &connection, &exchange);
+    table_exchange(table, &connection, &exchange);
 }
 
 /* The printed table; the caller frees it. */
@@ -104,9 +104,9 @@ static void unmatched_messages_are_left_out(void **state)
     struct connection connection = connection_to("10.0.0.1");
     struct exchange exchange = exchange_of("/a", 0);
     exchange.outcome = EXCHANGE_REQUEST_ONLY;
-    table_add(table, &connection, &exchange);
+    table_exchange(table, &connection, &exchange);
     exchange.outcome = EXCHANGE_RESPONSE_ONLY;
-    table_add(table, &connection, &exchange);
+    table_exchange(table, &connection, &exchange);
     char *text = printed(table, false);
     assert_int_equal(count(text, "\n"), 1);
     free(text);
@@ -182,7 +182,7 @@ static void numbers_stay_within_their_columns(void **state)
         exchange.start_ns = 0;
         exchange.response_end_ns = (int64_t)(seconds[i] * 1e9);
         exchange.response_body_bytes = (uint64_t)(seconds[i] * 1e6);
-        table_add(table, &connection, &exchange);
+        table_exchange(table, &connection, &exchange);
         char *text = printed(table, false);
         size_t header = strcspn(text, "\n");
         assert_int_equal(strlen(text), 2 * (header + 1));
