@@ -9,24 +9,20 @@
 /* One capture worker: a live ring and a pipeline on a thread of their own. */
 struct worker;
 
-/* Opens the ring; nothing is read before worker_start. The names come from the
- * newest directory of `directories`, which outlives the worker; directory and
- * interface_since of the options are the worker's to set. NULL and one line
- * when it cannot. */
-struct worker *worker_new(const struct live_options *live,
-                          const struct pipeline_options *pipeline,
+/* Opens the ring; nothing is read before worker_start. The names come from the newest directory of
+ * `directories`, which outlives the worker; directory and interface_since of the options are the
+ * worker's to set. NULL and one line when it cannot. */
+struct worker *worker_new(const struct live_options *live, const struct pipeline_options *pipeline,
                           struct directory_source *directories,
                           char error_out[static LIVE_ERROR_SIZE]);
 
 /* Begins reading. Returns 0 or -errno. */
 int worker_start(struct worker *worker);
 
-/* Orders the thread to end and does not wait, so that several end at the same
- * time. */
+/* Orders the thread to end and does not wait, so that several end at the same time. */
 void worker_order_stop(const struct worker *worker);
 
-/* Reads what was captured up to now, closes every connection and ends the
- * thread. */
+/* Reads what was captured up to now, closes every connection and ends the thread. */
 void worker_stop(struct worker *worker);
 void worker_free(struct worker *worker);
 

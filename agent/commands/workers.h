@@ -9,25 +9,22 @@
 
 /* The capture workers of one agent. */
 struct workers {
-  struct worker **items;
-  struct pipeline **pipelines; /* of the same worker each */
-  size_t count;
+    struct worker **items;
+    struct pipeline **pipelines; /* of the same worker each */
+    size_t count;
 };
 
 /* What the command line says in place of the configuration. */
 struct workers_choice {
-  const char *filter; /* NULL: the configuration's */
-  const char *const *interfaces;
-  size_t interface_count; /* 0: the configuration's */
+    const char *filter; /* NULL: the configuration's */
+    const char *const *interfaces;
+    size_t interface_count; /* 0: the configuration's */
 };
 
-/* Opens as many as are configured, with the configuration and what else the
- * options hold; their share of the memory is set here. Returns 0, or -errno
- * with one line. */
-int workers_open(struct workers *workers,
-                 const struct pipeline_options *options,
-                 const struct workers_choice *choice,
-                 struct directory_source *directories,
+/* Opens as many as are configured, with the configuration and what else the options hold; their
+ * share of the memory is set here. Returns 0, or -errno with one line. */
+int workers_open(struct workers *workers, const struct pipeline_options *options,
+                 const struct workers_choice *choice, struct directory_source *directories,
                  char error_out[static LIVE_ERROR_SIZE]);
 
 /* Returns 0 or -errno. */
@@ -41,8 +38,7 @@ void workers_fini(struct workers *workers);
 bool workers_are_running(const struct workers *workers);
 
 /* Every family of the workers. Returns 0 or -ENOMEM. */
-int workers_write(const struct workers *workers,
-                  const struct metric_sink *sink);
+int workers_write(const struct workers *workers, const struct metric_sink *sink);
 
 /* Sums since the start. */
 struct live_counters workers_capture_counters(const struct workers *workers);
