@@ -274,10 +274,7 @@ static int start_server(struct agent *agent)
 
 static int start_workers(struct agent *agent)
 {
-    int status = exports_start(agent->exports, render, agent);
-    if (status == 0) {
-        status = workers_start(&agent->workers);
-    }
+    int status = workers_start(&agent->workers);
     if (status != 0) {
         fprintf(stderr, "vethscope run: cannot start a thread: %s\n", strerrordesc_np(-status));
         return EXIT_STATUS_FAILED;
