@@ -52,6 +52,6 @@ fmt: ## format the C files in place
 lint: ## formatting, clang-tidy, shellcheck, and the rules of the house
 	@.ci/lint.sh
 
-coverage: ## line coverage of the unit and golden tests
+coverage: ## coverage of the unit and golden tests, by room; fails below the bounds
 	@.ci/setup.sh test
 	@.ci/coverage.sh

@@ -60,6 +60,13 @@ build_tests() {
     .ci/build.sh "$preset" $names
 }
 
+# VETHSCOPE_FUZZ_SECONDS: how long each of them runs.
+build_fuzzers() {
+    cmake --preset fuzz --log-level=WARNING \
+        -DVETHSCOPE_FUZZ_SECONDS="${VETHSCOPE_FUZZ_SECONDS:-10}" >/dev/null
+    build_tests fuzz -L '^fuzz$'
+}
+
 build_for_threads() {
     build_tests tsan -R "$with_threads"
     .ci/build.sh tsan vethscope
@@ -77,7 +84,7 @@ stage "build with clang, address and undefined sanitizers" .ci/build.sh asan
 stage "tests under address and undefined sanitizers" with_sanitizers
 stage "build with thread sanitizer" build_for_threads
 stage "tests under thread sanitizer" with_thread_sanitizer
-stage "build the fuzzers" build_tests fuzz -L '^fuzz$'
+stage "build the fuzzers" build_fuzzers
 stage "fuzz shortly" run_tests fuzz -L '^fuzz$'
 current="tests of the release build"
 printf '\n== %s\n' "$current"
