@@ -2,6 +2,7 @@
 #include "agent/capture/cooked_ring.h"
 #include "agent/capture/kernel_filter.h"
 #include "agent/commands/commands.h"
+#include "agent/commands/exports.h"
 #include "agent/commands/name_source.h"
 #include "agent/commands/own_addresses.h"
 #include "agent/commands/process_metrics.h"
@@ -52,6 +53,7 @@ struct agent {
     struct config *config;
     struct name_source *names;
     struct route_patterns *routes;
+    struct exports *exports; /* NULL: nothing is delivered */
     struct prometheus_server *server;
     struct workers workers;
     uint16_t own_port;
@@ -118,6 +120,7 @@ static int render(void *context, const struct metric_sink *sink)
         return status;
     }
     name_source_write(agent->names, sink);
+    exports_write(agent->exports, sink);
     struct metric_label version = {"version", text_of(VETHSCOPE_VERSION)};
     metric_emit_info(sink, "vethscope_build_info", "The version of this agent.", &version, 1);
     process_metrics_write(sink);
@@ -204,7 +207,8 @@ static int open_workers(struct agent *agent, const struct address *own_addresses
     const struct run_options *options = agent->options;
     const struct workers_choice choice = {.filter = options->filter,
                                           .interfaces = options->interfaces,
-                                          .interface_count = options->interface_count};
+                                          .interface_count = options->interface_count,
+                                          .exports = agent->exports};
     const struct pipeline_options pipeline = {.config = agent->config,
                                               .routes = agent->routes,
                                               .kubernetes = name_source_asks(agent->names),
@@ -272,9 +276,24 @@ static int start_server(struct agent *agent)
     return EXIT_STATUS_DONE;
 }
 
+static int open_exports(struct agent *agent)
+{
+    char error[EXPORTS_ERROR_SIZE];
+    int status =
+        exports_open(agent->config, agent->config->capture.workers, &agent->exports, error);
+    if (status != 0) {
+        fprintf(stderr, "vethscope run: %s\n", error);
+        return status == -ENOMEM ? EXIT_STATUS_FAILED : EXIT_STATUS_USAGE;
+    }
+    return EXIT_STATUS_DONE;
+}
+
 static int start_workers(struct agent *agent)
 {
-    int status = workers_start(&agent->workers);
+    int status = exports_start(agent->exports, render, agent);
+    if (status == 0) {
+        status = workers_start(&agent->workers);
+    }
     if (status != 0) {
         fprintf(stderr, "vethscope run: cannot start a thread: %s\n", strerrordesc_np(-status));
         return EXIT_STATUS_FAILED;
@@ -296,7 +315,11 @@ static int prepare(struct agent *agent)
     }
     agent->routes = route_patterns_new((const char *const *)agent->config->routes.patterns.items,
                                        agent->config->routes.patterns.count);
-    return agent->routes == NULL ? fail_memory() : open_parts(agent);
+    if (agent->routes == NULL) {
+        return fail_memory();
+    }
+    status = open_exports(agent);
+    return status == EXIT_STATUS_DONE ? open_parts(agent) : status;
 }
 
 /* ---- the agent's life ---- */
@@ -351,6 +374,7 @@ static int live_on(struct agent *agent)
     int received = 0;
     sigwait(&signals, &received);
     workers_stop(&agent->workers);
+    exports_stop(agent->exports);
     log_stop(agent);
     return EXIT_STATUS_DONE;
 }
@@ -359,6 +383,7 @@ static void agent_fini(struct agent *agent)
 {
     prometheus_server_stop(agent->server);
     workers_fini(&agent->workers);
+    exports_close(agent->exports);
     name_source_close(agent->names);
     route_patterns_free(agent->routes);
     config_free(agent->config);

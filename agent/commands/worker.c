@@ -29,6 +29,7 @@ struct worker {
     struct pipeline *pipeline;
     struct directory_source *directories;
     const struct directory *directory; /* held */
+    struct exchange_tap *tap;          /* NULL: none */
     uint64_t directory_version;
     int epoll;
     int stop_event;
@@ -56,6 +57,9 @@ static void take_directory(struct worker *worker)
 {
     worker->directory_version = directory_source_version(worker->directories);
     worker->directory = directory_source_acquire(worker->directories);
+    if (worker->tap != NULL) {
+        worker->tap->directory = worker->directory;
+    }
 }
 
 /* Between two batches: nobody holds anything of the former directory once it is given back. */
@@ -130,6 +134,11 @@ static bool open_parts(struct worker *worker, const struct live_options *live,
     options.directory = worker->directory;
     options.interface_since = interface_since;
     options.interface_context = worker;
+    struct exchange_sink tap;
+    if (worker->tap != NULL) {
+        tap = exchange_tap_sink(worker->tap);
+        options.tap = &tap;
+    }
     worker->pipeline = pipeline_new(&options);
     if (worker->pipeline == NULL) {
         snprintf(error_out, LIVE_ERROR_SIZE, "out of memory");
@@ -150,7 +159,7 @@ static bool open_parts(struct worker *worker, const struct live_options *live,
 }
 
 struct worker *worker_new(const struct live_options *live, const struct pipeline_options *pipeline,
-                          struct directory_source *directories,
+                          struct directory_source *directories, struct exchange_tap *tap,
                           char error_out[static LIVE_ERROR_SIZE])
 {
     struct worker *worker = calloc(1, sizeof(*worker));
@@ -161,6 +170,7 @@ struct worker *worker_new(const struct live_options *live, const struct pipeline
     worker->epoll = -1;
     worker->stop_event = -1;
     worker->directories = directories;
+    worker->tap = tap;
     if (!open_parts(worker, live, pipeline, error_out)) {
         worker_free(worker);
         return NULL;

@@ -74,7 +74,8 @@ int workers_open(struct workers *workers, const struct pipeline_options *options
         return -ENOMEM;
     }
     for (; workers->count < capture->workers; workers->count++) {
-        struct worker *worker = worker_new(&live, &pipeline, directories, error_out);
+        struct exchange_tap *tap = exports_tap(choice->exports, workers->count);
+        struct worker *worker = worker_new(&live, &pipeline, directories, tap, error_out);
         if (worker == NULL) {
             return -EIO;
         }

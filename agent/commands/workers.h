@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/commands/exports.h"
 #include "agent/commands/worker.h"
 #include "agent/config/config.h"
 #include "exporters/metric_set.h"
@@ -19,6 +20,7 @@ struct workers_choice {
     const char *filter; /* NULL: the configuration's */
     const char *const *interfaces;
     size_t interface_count; /* 0: the configuration's */
+    struct exports *exports; /* has a tap for each worker, or is NULL */
 };
 
 /* Opens as many as are configured, with the configuration and what else the options hold; their
