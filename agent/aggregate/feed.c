@@ -199,7 +199,7 @@ void feed_exchange(struct aggregate_shard *shard, struct connection *connection,
     feed_request(shard, connection, &names, exchange);
     feed_phases(shard, connection, &names, exchange);
     feed_graph(shard, connection, &names, exchange);
-    if (names.epoch != 0) { /* else its labels are not the connection's */
+    if (names.standing.epoch != 0) { /* else its labels are not the connection's */
         names_store(connection, &names);
     }
 }
@@ -230,7 +230,7 @@ static void feed_active(struct aggregate_shard *shard, struct connection *connec
         end_active(shard, &key);
         names.in_flight--;
     }
-    if (names.epoch != 0) {
+    if (names.standing.epoch != 0) {
         names_store(connection, &names);
     }
 }

@@ -135,17 +135,20 @@ void names_release(struct aggregate_shard *shard, struct connection *connection)
     label_table_release(&shard->labels, names.called);
     label_table_release(&shard->labels, names.address);
     /* Where it waits and that it did is not a name. */
-    names_store(connection, &(struct names){.guest = names.guest, .waited = names.waited});
+    struct names none = {.guest = names.guest};
+    none.standing.waits = names.standing.waits;
+    none.standing.waited = names.standing.waited;
+    names_store(connection, &none);
 }
 
-bool names_worth_waiting(const struct aggregate_shard *shard, const struct connection *connection,
-                         const struct names *names)
+bool names_worth_waiting(const struct aggregate_shard *shard, const struct connection *connection)
 {
+    struct names_standing standing = names_standing(connection);
     if (shard->await_peers) {
-        return names_awaited(names);
+        return names_awaited(&standing);
     }
     bool server = connection->side == EXCHANGE_SERVER;
-    return (server ? names->server_state : names->client_state) == NAMES_AWAITED;
+    return (server ? standing.server_state : standing.client_state) == NAMES_AWAITED;
 }
 
 static void set_label(struct aggregate_shard *shard, uint32_t *label, uint32_t to)
@@ -175,8 +178,8 @@ static uint32_t address_label(struct aggregate_shard *shard, const struct names 
     struct workload called = split_workload(shard, names->called);
     struct slice from = split_workload(shard, names->client).namespace;
     size_t length = append(text, 0, sizeof(text), called.service);
-    if (names->client_state == NAMES_KNOWN && from.length > 0 && called.namespace.length > 0 &&
-        !slice_equal(from, called.namespace)) {
+    if (names->standing.client_state == NAMES_KNOWN && from.length > 0 &&
+        called.namespace.length > 0 && !slice_equal(from, called.namespace)) {
         length = append(text, length, sizeof(text), slice_of("."));
         length = append(text, length, sizeof(text), called.namespace);
     }
@@ -188,13 +191,13 @@ static void look_up_ends(struct aggregate_shard *shard, const struct connection 
                          struct names *names)
 {
     bool client_side = connection->side == EXCHANGE_CLIENT;
-    if (names->client_state != NAMES_KNOWN) {
+    if (names->standing.client_state != NAMES_KNOWN) {
         struct end end = end_of(shard, connection, names, EXCHANGE_CLIENT);
-        names->client_state = look_up(shard, &end, &names->client, NULL);
+        names->standing.client_state = look_up(shard, &end, &names->client, NULL);
     }
-    if (names->server_state != NAMES_KNOWN) {
+    if (names->standing.server_state != NAMES_KNOWN) {
         struct end end = end_of(shard, connection, names, EXCHANGE_SERVER);
-        names->server_state =
+        names->standing.server_state =
             look_up(shard, &end, &names->server, client_side ? &names->called : NULL);
     }
     if (client_side) {
@@ -202,22 +205,28 @@ static void look_up_ends(struct aggregate_shard *shard, const struct connection 
     }
 }
 
-struct names names_get(struct aggregate_shard *shard, struct connection *connection)
+/* The label table was full for one of them. */
+static bool incomplete(const struct connection *connection, const struct names *names)
+{
+    bool client_side = connection->side == EXCHANGE_CLIENT;
+    return names->client == LABEL_NONE || names->server == LABEL_NONE ||
+           (client_side && (names->called == LABEL_NONE || names->address == LABEL_NONE));
+}
+
+struct names names_look_up(struct aggregate_shard *shard, struct connection *connection)
 {
     struct names names = names_load(connection);
-    if (names.epoch == shard->directory_epoch || names.in_flight > 0) {
+    if (names.in_flight > 0) {
         return names;
     }
-    if (names.epoch == 0 && shard->interface_since != NULL) {
+    if (names.standing.epoch == 0 && shard->interface_since != NULL) {
         names.since_ns = shard->interface_since(shard->interface_context, connection->interface);
     }
     look_up_ends(shard, connection, &names);
-    names.epoch = shard->directory_epoch;
+    names.standing.epoch = shard->directory_epoch;
     names_store(connection, &names);
-    bool client_side = connection->side == EXCHANGE_CLIENT;
-    if (names.client == LABEL_NONE || names.server == LABEL_NONE ||
-        (client_side && (names.called == LABEL_NONE || names.address == LABEL_NONE))) {
-        /* The label table is full: all or nothing, and tried again, as series may be let go. */
+    if (incomplete(connection, &names)) {
+        /* All or nothing, and tried again, as series may be let go. */
         names_release(shard, connection);
         return names_load(connection);
     }

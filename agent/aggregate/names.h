@@ -20,29 +20,31 @@ enum names_state {
     NAMES_OTHER,   /* named by where it is: its address, or "external" */
 };
 
+/* How a connection's names stand: one word, for the look at every event. */
+struct names_standing {
+    uint32_t epoch;       /* of the directory that was asked; 0: none yet */
+    uint8_t client_state; /* enum names_state */
+    uint8_t server_state;
+    bool waits;  /* in the lobby */
+    bool waited; /* it had its time there */
+};
+
 /*
  * What the aggregate remembers of a connection, kept in its slots: the labels of both ends, each
  * with a reference of its own.
  */
 struct names {
+    struct names_standing standing;
     uint32_t client;               /* "namespace\0service" */
     uint32_t server;               /* the same */
     uint32_t called;               /* the same, of the service that was called; client side only */
     uint32_t address;              /* server_address, made of `called`; client side only */
-    uint32_t epoch;                /* of the directory that was asked; 0: none yet */
     uint32_t in_flight;            /* requests of the active requests gauge, under these names */
     uint32_t recent[NAMES_RECENT]; /* records that its last exchange counted in */
-    uint32_t guest;                /* its place in the lobby; 0: does not wait */
-    int64_t since_ns;              /* when its interface appeared; 0: was there before */
-    uint8_t client_state;          /* enum names_state */
-    uint8_t server_state;
-    bool waited; /* it had its time in the lobby */
-    uint8_t unused[5];
+    uint32_t guest;                /* its place in the lobby, while it waits */
+    uint32_t unused;
+    int64_t since_ns; /* when its interface appeared; 0: was there before */
 };
-
-/* The names of a connection: looked up when it has none, and again for an end that nobody knew when
- * the directory changed; not while requests are counted under the former ones. */
-struct names names_get(struct aggregate_shard *shard, struct connection *connection);
 
 /* As they are, without a look-up. */
 static inline struct names names_load(const struct connection *connection)
@@ -52,21 +54,40 @@ static inline struct names names_load(const struct connection *connection)
     return names;
 }
 
+static inline struct names_standing names_standing(const struct connection *connection)
+{
+    struct names_standing standing;
+    memcpy(&standing, connection->slots, sizeof(standing));
+    return standing;
+}
+
+/* Whether an end has no name that it may still get. */
+static inline bool names_awaited(const struct names_standing *standing)
+{
+    return standing->client_state == NAMES_AWAITED || standing->server_state == NAMES_AWAITED;
+}
+
+/* Asks the directory about who is not known; not while requests are counted under the names that
+ * the connection has. */
+struct names names_look_up(struct aggregate_shard *shard, struct connection *connection);
+
+/* The names of a connection: looked up when it has none, and again for an end that nobody knew when
+ * the directory changed. */
+static inline struct names names_get(struct aggregate_shard *shard, struct connection *connection)
+{
+    struct names names = names_load(connection);
+    return names.standing.epoch == shard->directory_epoch ? names
+                                                          : names_look_up(shard, connection);
+}
+
 /* Writes changed numbers back; the labels stay what they are. */
 void names_store(struct connection *connection, const struct names *names);
 
 /* Gives the references back; the connection has no names afterwards. */
 void names_release(struct aggregate_shard *shard, struct connection *connection);
 
-/* Whether an end has no name that it may still get. */
-static inline bool names_awaited(const struct names *names)
-{
-    return names->client_state == NAMES_AWAITED || names->server_state == NAMES_AWAITED;
-}
-
 /* Whether that is worth waiting for. */
-bool names_worth_waiting(const struct aggregate_shard *shard, const struct connection *connection,
-                         const struct names *names);
+bool names_worth_waiting(const struct aggregate_shard *shard, const struct connection *connection);
 
 /* Who was asked, as the labels say it: namespace and service alone. The slices live as long as the
  * connection's names. */

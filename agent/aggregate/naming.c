@@ -70,9 +70,10 @@ static void dismiss(struct naming *naming, uint32_t guest, enum naming_reason re
     struct connection *connection = lobby_connection(naming->lobby, guest);
     struct names names = names_load(connection);
     names.guest = 0;
-    names.waited = true;
+    names.standing.waits = false;
+    names.standing.waited = true;
     names_store(connection, &names);
-    if (names_awaited(&names)) {
+    if (names_awaited(&names.standing)) {
         count_unnamed(naming->shard, reason, lobby_exchanges(naming->lobby, guest));
     }
     lobby_leave(naming->lobby, guest, &naming->next);
@@ -89,23 +90,32 @@ static uint32_t enter(struct naming *naming, struct connection *connection)
     }
     struct names names = names_load(connection);
     names.guest = guest;
+    names.standing.waits = true;
     names_store(connection, &names);
     return guest;
 }
 
-/* The number of the guest; 0: it does not wait. */
+/* Looks up who is not known; the number of the guest, 0 when the connection does not wait. */
 static uint32_t guest_of(struct naming *naming, struct connection *connection)
 {
-    struct names names = names_load(connection);
-    if (names.guest != 0) {
-        return names.guest;
+    struct names_standing standing = names_standing(connection);
+    if (standing.waits) {
+        return names_load(connection).guest;
     }
-    if (names.epoch != naming->shard->directory_epoch) {
-        names = names_get(naming->shard, connection);
+    if (standing.epoch != naming->shard->directory_epoch) {
+        names_look_up(naming->shard, connection);
     }
-    bool waits = names_awaited(&names) && naming->lobby != NULL && !names.waited &&
-                 names_worth_waiting(naming->shard, connection, &names);
+    bool waits =
+        naming->lobby != NULL && !standing.waited && names_worth_waiting(naming->shard, connection);
     return waits ? enter(naming, connection) : 0;
+}
+
+/* Most connections: both ends have the names that the directory has for them. */
+static bool is_settled(const struct naming *naming, const struct connection *connection)
+{
+    struct names_standing standing = names_standing(connection);
+    return standing.epoch == naming->shard->directory_epoch && !standing.waits &&
+           !names_awaited(&standing);
 }
 
 /* What cannot be kept is told behind what was: returns the guest, 0 when it had to go itself. */
@@ -121,6 +131,10 @@ static void on_exchange(void *context, struct connection *connection,
 {
     struct naming *naming = context;
     enum naming_reason reason = NAMING_TIMEOUT;
+    if (is_settled(naming, connection)) {
+        naming->next.exchange(naming->next.context, connection, exchange);
+        return;
+    }
     for (uint32_t guest = guest_of(naming, connection); guest != 0; reason = NAMING_FULL) {
         enum lobby_answer answer = lobby_add_exchange(naming->lobby, guest, exchange);
         if (answer == LOBBY_KEPT) {
@@ -128,8 +142,8 @@ static void on_exchange(void *context, struct connection *connection,
         }
         guest = make_room(naming, guest, answer);
     }
-    struct names names = names_load(connection);
-    if (names_awaited(&names)) {
+    struct names_standing standing = names_standing(connection);
+    if (names_awaited(&standing)) {
         count_unnamed(naming->shard, reason, 1);
     }
     naming->next.exchange(naming->next.context, connection, exchange);
@@ -139,6 +153,10 @@ static void on_event(void *context, struct connection *connection,
                      const struct connection_event *event)
 {
     struct naming *naming = context;
+    if (is_settled(naming, connection)) {
+        naming->next.event(naming->next.context, connection, event);
+        return;
+    }
     bool closed = event->kind == CONNECTION_CLOSED; /* no reason to begin to wait */
     uint32_t guest = closed ? names_load(connection).guest : guest_of(naming, connection);
     while (guest != 0) {
@@ -163,8 +181,8 @@ void naming_set_directory(struct naming *naming, const struct directory *directo
     while (guest != 0) {
         uint32_t next = lobby_next(naming->lobby, guest);
         struct connection *connection = lobby_connection(naming->lobby, guest);
-        struct names names = names_get(naming->shard, connection);
-        if (!names_worth_waiting(naming->shard, connection, &names)) {
+        names_look_up(naming->shard, connection);
+        if (!names_worth_waiting(naming->shard, connection)) {
             dismiss(naming, guest, NAMING_TIMEOUT);
         }
         guest = next;
