@@ -12,3 +12,5 @@ for program in build/release/tests/bench/bench_*; do
 done
 printf '\n== bench_read\n'
 python3 tests/bench/bench_read.py
+printf '\n== bench_blind\n'
+python3 tests/bench/bench_blind.py

@@ -41,6 +41,12 @@ uint64_t stream_offset_of(const struct stream *stream, const struct segment *seg
 /* Near enough to what the stream has shown to be of the same connection. */
 bool stream_is_near(const struct stream *stream, uint64_t offset);
 
+/* The sequence number of the next byte. The origin is known. */
+static inline uint32_t stream_next_sequence(const struct stream *stream)
+{
+    return stream->origin + (uint32_t)(stream->next - STREAM_ORIGIN);
+}
+
 /* Begins the delivery of a stream at `start`, or at its end, once. */
 void stream_sync(struct stream *stream, uint64_t start);
 

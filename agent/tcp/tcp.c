@@ -288,6 +288,43 @@ static void receive(struct tcp *tcp, struct flow *flow, unsigned side,
     }
 }
 
+/* Whether all there is to know of a segment is its length: its flow is not read, and it comes right
+ * behind the one before, in the middle of the connection. */
+static bool only_counts(const struct flow *flow, unsigned side, const struct segment *segment)
+{
+    const struct stream *own = &flow->streams[side];
+    const struct stream *peer = &flow->streams[1 - side];
+    bool plain = (segment->flags & ~TCP_PSH) == TCP_ACK && flow->unread && flow->waiting == NULL &&
+                 flow->list == FLOW_LIST_CARRYING && !flow->closed && !flow->reset &&
+                 (flow->established || flow->syn_ack_ns == 0);
+    bool open =
+        own->synced && peer->synced && own->end == STREAM_NO_END && peer->end == STREAM_NO_END;
+    if (!plain || !open || segment->sequence != stream_next_sequence(own)) {
+        return false;
+    }
+    uint32_t unreceived = stream_next_sequence(peer) - segment->acknowledgment;
+    return unreceived <= peer->next - peer->start && unreceived <= INT32_MAX;
+}
+
+static void count_only(struct tcp *tcp, struct flow *flow, unsigned side,
+                       const struct segment *segment)
+{
+    struct stream *own = &flow->streams[side];
+    struct stream *peer = &flow->streams[1 - side];
+    uint64_t ack = peer->next - (stream_next_sequence(peer) - segment->acknowledgment);
+    peer->acked = peer->acked < ack ? ack : peer->acked;
+    own->next += segment->payload_length;
+    own->seen = true;
+    own->payload_seen = own->payload_seen || segment->payload_length > 0;
+    own->direction = segment->direction;
+    flow->last_ns = segment->time_ns;
+    flow->strangers = 0;
+    flow->unread_bytes += segment->payload_length;
+    if (flow->unread_bytes >= UNREAD_PORTION) {
+        report_unread(tcp, flow);
+    }
+}
+
 void tcp_segment(struct tcp *tcp, const struct segment *segment)
 {
     unsigned side = 0;
@@ -295,6 +332,11 @@ void tcp_segment(struct tcp *tcp, const struct segment *segment)
     tcp->reassembly.now.packet++;
     tcp->reassembly.now.ns = segment->time_ns;
     struct flow *flow = flow_table_find(&tcp->flows, &key);
+    if (flow != NULL && only_counts(flow, side, segment)) {
+        count_only(tcp, flow, side, segment);
+        reassembly_check(&tcp->reassembly, false);
+        return;
+    }
     if (flow != NULL && membership_begins_another(flow, side, segment)) {
         remove_flow(tcp, flow, FLOW_END_REUSED);
         flow = NULL;
