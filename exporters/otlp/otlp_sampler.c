@@ -13,11 +13,14 @@
  * then moves nothing.
  */
 
-/* A step is a share of the number itself, so that it works for microseconds and minutes. */
-#define STEP_SHARE 3200
+/* A step is a share of the number itself, so that it works for microseconds and minutes; larger
+ * while a service is new. */
+#define STEP_SHARE 12800
+#define EARLY_STEP_SHARE 3200
 #define QUANTILE_STEPS 99
-/* Before so many exchanges nobody knows what is slow. */
+/* Before so many exchanges nobody knows what is slow; and so long a service is new. */
 #define WARM_UP 100
+#define EARLY 1000
 /* Places that are looked at before a service counts among the others. */
 #define PROBES 8
 /* Longest name that globs are matched against; Kubernetes' are at most 253. */
@@ -86,7 +89,7 @@ static bool is_slow(struct service *service, uint64_t duration_ns)
 {
     uint64_t slow = atomic_load_explicit(&service->slow_ns, memory_order_relaxed);
     uint32_t seen = atomic_load_explicit(&service->seen, memory_order_relaxed);
-    uint64_t step = slow / STEP_SHARE + 1;
+    uint64_t step = slow / (seen < EARLY ? EARLY_STEP_SHARE : STEP_SHARE) + 1;
     bool above = duration_ns > slow;
     if (seen == 0) {
         slow = duration_ns;
@@ -96,11 +99,10 @@ static bool is_slow(struct service *service, uint64_t duration_ns)
         slow -= slow > step ? step : 0;
     }
     atomic_store_explicit(&service->slow_ns, slow, memory_order_relaxed);
-    if (seen < WARM_UP) {
+    if (seen < EARLY) {
         atomic_store_explicit(&service->seen, seen + 1, memory_order_relaxed);
-        return false;
     }
-    return above;
+    return above && seen >= WARM_UP;
 }
 
 /* ---- shares ---- */

@@ -15,6 +15,7 @@
 #define FLAG_SAMPLED 0x001u
 #define FLAGS_REMOTE_PARENT 0x300u
 #define EVENTS_MAX 2
+#define HTTP_PORT 80
 #define STATUS_DIGITS 8
 
 void otlp_span_init(struct otlp_span *span, struct otlp_random *random, bool query)
@@ -88,16 +89,17 @@ static void set_span_id(uint64_t value, uint8_t id[SPAN_ID_BYTES])
 
 /* ---- attributes ---- */
 
-/* "10.0.0.1:80" or "[2001:db8::1]:80"; also "shop" without a port. */
+/* "10.0.0.1:80" or "[2001:db8::1]:80"; "shop" alone is at the scheme's port. */
 static void add_end(struct otlp_attributes *attributes, struct text end, const char *address_key,
                     const char *port_key)
 {
     const char *colon = end.length == 0 ? NULL : memrchr(end.data, ':', end.length);
     const char *bracket = end.length == 0 ? NULL : memrchr(end.data, ']', end.length);
-    int64_t port = 0;
+    int64_t port = HTTP_PORT;
     struct text address = end;
     if (colon != NULL && (bracket == NULL || colon > bracket)) {
         address.length = (size_t)(colon - end.data);
+        port = 0;
         for (const char *digit = colon + 1; digit < end.data + end.length; digit++) {
             bool valid = *digit >= '0' && *digit <= '9' && port < UINT16_MAX;
             port = valid ? port * 10 + (*digit - '0') : UINT16_MAX + 1;
