@@ -1,3 +1,5 @@
+#include "agent/kube/directory.h"
+
 #include "agent/kube/directory_parts.h"
 
 #include <stdlib.h>

@@ -260,6 +260,9 @@ static uint16_t round_of(const struct inventory *inventory, enum kube_kind kind,
 
 void inventory_list_end(struct inventory *inventory, enum kube_kind kind)
 {
+    if (kind >= KUBE_KINDS) {
+        return;
+    }
     const struct table *table = table_of(inventory, kind);
     uint32_t next = table_next(table, 0);
     while (next != 0) {
