@@ -4,6 +4,7 @@
 #include "agent/kube/api_client.h"
 #include "agent/kube/board.h"
 #include "agent/kube/follower.h"
+#include "agent/kube/identity.h"
 #include "agent/kube/in_cluster.h"
 #include "agent/kube/kubeconfig.h"
 #include "agent/kube/monotonic.h"
@@ -42,6 +43,9 @@
 #define SELECTOR_SIZE 384
 #define RUNNING "status.phase!=Succeeded,status.phase!=Failed"
 
+/* Why this node's pods alone cannot be asked for. */
+static const char nameless[] = "no node has an address of this host, and none was named";
+
 /* What was last told of a kind. */
 struct told {
     bool synced;
@@ -50,9 +54,7 @@ struct told {
 
 struct kube {
     enum kube_scope scope;
-    char *node_name; /* NULL: not known yet */
-    struct address *own_addresses;
-    size_t own_address_count;
+    struct identity identity;
     struct directory_source *source;
     void (*report)(void *context, const struct kube_report *report);
     void *report_context;
@@ -134,38 +136,11 @@ static void on_list_end(void *context)
     inventory_list_end(sink->kube->inventory, sink->kind);
 }
 
-static bool is_own_address(const struct kube *kube, const struct address *address)
-{
-    for (size_t i = 0; i < kube->own_address_count; i++) {
-        if (address_equal(&kube->own_addresses[i], address)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Which node this is, unless it was told. */
-static void recognise(struct kube *kube, const struct kube_object *object)
-{
-    if (kube->node_name != NULL) {
-        return;
-    }
-    for (size_t i = 0; i < object->node.address_count; i++) {
-        if (is_own_address(kube, &object->node.addresses[i])) {
-            kube->node_name = strndup(object->meta.name.data, object->meta.name.length);
-            if (kube->node_name != NULL) {
-                report(kube, KUBE_NODE_FOUND, KUBE_NODE, kube->node_name);
-            }
-            return;
-        }
-    }
-}
-
 static void on_set(void *context, const struct kube_object *object)
 {
     const struct sink_context *sink = context;
-    if (object->kind == KUBE_NODE) {
-        recognise(sink->kube, object);
+    if (object->kind == KUBE_NODE && identity_recognise(&sink->kube->identity, object)) {
+        report(sink->kube, KUBE_NODE_FOUND, KUBE_NODE, sink->kube->identity.node);
     }
     if (inventory_set(sink->kube->inventory, object, monotonic_ns()) != 0) {
         report_memory(sink->kube);
@@ -214,15 +189,22 @@ static bool may_list_pods(const struct kube *kube, int64_t now_ns)
         return false;
     }
     const struct watch_state nodes = follower_state(kube->followers[KUBE_NODE]);
-    return nodes.listed || nodes.failures > 0 || kube->own_address_count == 0 ||
+    return nodes.listed || nodes.failures > 0 || kube->identity.address_count == 0 ||
            now_ns - kube->started_ns >= NODE_NAME_NS;
+}
+
+/* Whether only this node's pods are wanted, and no node is this one. */
+static bool is_nameless(const struct kube *kube)
+{
+    return kube->followers[KUBE_POD] == NULL && kube->followers[KUBE_NODE] != NULL &&
+           kube->identity.node == NULL && follower_state(kube->followers[KUBE_NODE]).listed;
 }
 
 static struct follower *follow_pods(struct kube *kube, int64_t now_ns)
 {
     char own[SELECTOR_SIZE];
-    if (kube->node_name != NULL) {
-        snprintf(own, sizeof(own), "spec.nodeName=%s," RUNNING, kube->node_name);
+    if (kube->identity.node != NULL) {
+        snprintf(own, sizeof(own), "spec.nodeName=%s," RUNNING, kube->identity.node);
         return kube->scope == KUBE_SCOPE_NODE ? follow(kube, KUBE_POD, own, NULL)
                                               : follow(kube, KUBE_POD, RUNNING, own);
     }
@@ -234,10 +216,10 @@ static struct follower *follow_pods(struct kube *kube, int64_t now_ns)
 static struct follower *follow_nodes(struct kube *kube)
 {
     char own[SELECTOR_SIZE];
-    if (kube->scope == KUBE_SCOPE_CLUSTER || kube->node_name == NULL) {
+    if (kube->scope == KUBE_SCOPE_CLUSTER || kube->identity.node == NULL) {
         return follow(kube, KUBE_NODE, NULL, NULL);
     }
-    snprintf(own, sizeof(own), "metadata.name=%s", kube->node_name);
+    snprintf(own, sizeof(own), "metadata.name=%s", kube->identity.node);
     return follow(kube, KUBE_NODE, own, NULL);
 }
 
@@ -253,6 +235,15 @@ static void follow_what_can_be(struct kube *kube, int64_t now_ns)
     }
 }
 
+static void report_nameless(struct kube *kube)
+{
+    struct told *told = &kube->told[KUBE_POD];
+    if (is_nameless(kube) && told->error_code == 0) {
+        told->error_code = -1;
+        report(kube, KUBE_FAILED, KUBE_POD, nameless);
+    }
+}
+
 /* ---- what is published ---- */
 
 /* Own pods and services are what a first directory is about; one that cannot be had is not waited
@@ -262,11 +253,14 @@ static bool is_ready(const struct kube *kube, int64_t now_ns)
     if (kube->published || now_ns - kube->started_ns >= FIRST_PUBLISH_NS) {
         return true;
     }
-    if (kube->followers[KUBE_POD] == NULL || kube->followers[KUBE_SERVICE] == NULL) {
+    if (kube->followers[KUBE_SERVICE] == NULL) {
         return false;
     }
-    const struct watch_state pods = follower_state(kube->followers[KUBE_POD]);
     const struct watch_state services = follower_state(kube->followers[KUBE_SERVICE]);
+    if (kube->followers[KUBE_POD] == NULL) {
+        return is_nameless(kube) && (services.listed || services.failures > 0);
+    }
+    const struct watch_state pods = follower_state(kube->followers[KUBE_POD]);
     return (pods.first_listed || pods.failures > 0) && (services.listed || services.failures > 0);
 }
 
@@ -306,7 +300,7 @@ static struct kube_status status_of(const struct kube *kube, enum kube_kind kind
 {
     struct kube_status status = {.wanted = true};
     if (kube->followers[kind] == NULL) {
-        snprintf(status.error, sizeof(status.error), "the name of this node is not known");
+        snprintf(status.error, sizeof(status.error), "%s", nameless);
         return status;
     }
     const struct watch_state state = follower_state(kube->followers[kind]);
@@ -370,6 +364,7 @@ static void work(struct kube *kube)
         publish(kube, now_ns);
     }
     note_shown(kube);
+    report_nameless(kube);
     for (unsigned i = 0; i < KUBE_KINDS; i++) {
         if (kube->followers[i] != NULL) {
             report_changes(kube, (enum kube_kind)i);
@@ -391,30 +386,14 @@ static void *run(void *context)
 
 /* ---- start and stop ---- */
 
-static bool is_set(const char *text)
-{
-    return text != NULL && text[0] != '\0';
-}
-
 static int copy_options(struct kube *kube, const struct kube_options *options)
 {
     kube->scope = options->scope;
     kube->source = options->source;
     kube->report = options->report;
     kube->report_context = options->report_context;
-    kube->own_address_count = options->own_address_count;
-    kube->own_addresses = calloc(options->own_address_count + 1, sizeof(struct address));
-    if (kube->own_addresses == NULL) {
-        return -ENOMEM;
-    }
-    if (options->own_address_count > 0) {
-        memcpy(kube->own_addresses, options->own_addresses,
-               options->own_address_count * sizeof(struct address));
-    }
-    if (is_set(options->node_name)) {
-        kube->node_name = strdup(options->node_name);
-    }
-    return is_set(options->node_name) && kube->node_name == NULL ? -ENOMEM : 0;
+    return identity_init(&kube->identity, options->node_name, options->own_addresses,
+                         options->own_address_count);
 }
 
 static int make_parts(struct kube *kube, const struct kube_options *options)
@@ -486,7 +465,6 @@ void kube_stop(struct kube *kube)
     inventory_free(kube->inventory);
     kube_access_fini(&kube->access);
     board_free(kube->board);
-    free(kube->own_addresses);
-    free(kube->node_name);
+    identity_fini(&kube->identity);
     free(kube);
 }

@@ -21,8 +21,8 @@
 #define WATCH_S_MIN 300
 #define WATCH_S_MAX 600
 #define WATCH_GRACE_S 30
-/* Bookmarks come about every minute: a watch without a word for longer is dead. */
-#define WATCH_STALL_NS (100 * NS_PER_S)
+/* Bookmarks come every minute: a watch without a word for longer is dead. */
+#define WATCH_STALL_NS (75 * NS_PER_S)
 #define START_STALL_NS (30 * NS_PER_S)
 /* Between two objects of a streamed list, and for all of it: older servers, which do not know such
  * lists, never mark their end. */
