@@ -276,6 +276,11 @@ void pipeline_set_directory(struct pipeline *pipeline, const struct directory *d
     naming_set_directory(pipeline->naming, directory);
 }
 
+void pipeline_set_complete(struct pipeline *pipeline)
+{
+    naming_set_complete(pipeline->naming);
+}
+
 void pipeline_tick(struct pipeline *pipeline, int64_t now_ns)
 {
     tcp_tick(pipeline->tcp, now_ns);

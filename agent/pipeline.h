@@ -63,6 +63,9 @@ void pipeline_interface_gone(void *pipeline, uint32_t interface);
 /* Another directory from now on; the former one is no longer used when the call returns. */
 void pipeline_set_directory(struct pipeline *pipeline, const struct directory *directory);
 
+/* The API server has told all that there is, or will not: until then every name may still come. */
+void pipeline_set_complete(struct pipeline *pipeline);
+
 /* Time passes: while live at least every 100 ms. Publishes the counters. */
 void pipeline_tick(struct pipeline *pipeline, int64_t now_ns);
 

@@ -85,6 +85,7 @@ struct aggregate_shard *aggregate_shard_new(const struct aggregate_options *opti
     shard->body_sizes = options->body_sizes;
     shard->await_pods = options->await_pods;
     shard->await_peers = options->await_peers;
+    shard->complete = !options->await_pods;
     shard->interface_since = options->interface_since;
     shard->interface_context = options->interface_context;
     shard->idle_limit_ns = options->series_idle_ns;

@@ -22,7 +22,8 @@ struct aggregate_options {
     int native_schema;           /* 0 to HISTOGRAM_SCHEMA_MAX (histogram.h) */
     unsigned native_max_buckets; /* HISTOGRAM_WINDOW_MIN to HISTOGRAM_WINDOW; 0: as many */
     bool body_sizes;
-    bool await_pods;  /* a link's own end is a pod's, which has a name or will have one */
+    bool await_pods;  /* a link's own end is a pod's, which has a name or will have one; and until
+                         naming_set_complete any end may */
     bool await_peers; /* who is at the other end will be known too, where the directory awaits it */
     /* When an interface appeared (CLOCK_MONOTONIC); 0: it was there before. NULL: all were. */
     int64_t (*interface_since)(void *context, uint32_t interface);

@@ -144,11 +144,14 @@ void names_release(struct aggregate_shard *shard, struct connection *connection)
 bool names_worth_waiting(const struct aggregate_shard *shard, const struct connection *connection)
 {
     struct names_standing standing = names_standing(connection);
-    if (shard->await_peers) {
-        return names_awaited(&standing);
-    }
     bool server = connection->side == EXCHANGE_SERVER;
-    return (server ? standing.server_state : standing.client_state) == NAMES_AWAITED;
+    uint8_t own = server ? standing.server_state : standing.client_state;
+    uint8_t peer = server ? standing.client_state : standing.server_state;
+    if (own == NAMES_AWAITED || (own == NAMES_OTHER && !shard->complete)) {
+        return true;
+    }
+    return (peer == NAMES_AWAITED && shard->await_peers) ||
+           (peer == NAMES_OTHER && !shard->complete);
 }
 
 static void set_label(struct aggregate_shard *shard, uint32_t *label, uint32_t to)

@@ -114,8 +114,9 @@ static uint32_t guest_of(struct naming *naming, struct connection *connection)
 static bool is_settled(const struct naming *naming, const struct connection *connection)
 {
     struct names_standing standing = names_standing(connection);
+    bool known = standing.client_state == NAMES_KNOWN && standing.server_state == NAMES_KNOWN;
     return standing.epoch == naming->shard->directory_epoch && !standing.waits &&
-           !names_awaited(&standing);
+           (known || (naming->shard->complete && !names_awaited(&standing)));
 }
 
 /* What cannot be kept is told behind what was: returns the guest, 0 when it had to go itself. */
@@ -174,9 +175,9 @@ struct exchange_sink naming_sink(struct naming *naming)
     return (struct exchange_sink){.context = naming, .exchange = on_exchange, .event = on_event};
 }
 
-void naming_set_directory(struct naming *naming, const struct directory *directory)
+/* Lets those go who have nothing to wait for any more. */
+static void look_round(struct naming *naming)
 {
-    aggregate_shard_set_directory(naming->shard, directory);
     uint32_t guest = naming->lobby == NULL ? 0 : lobby_oldest(naming->lobby);
     while (guest != 0) {
         uint32_t next = lobby_next(naming->lobby, guest);
@@ -187,6 +188,18 @@ void naming_set_directory(struct naming *naming, const struct directory *directo
         }
         guest = next;
     }
+}
+
+void naming_set_directory(struct naming *naming, const struct directory *directory)
+{
+    aggregate_shard_set_directory(naming->shard, directory);
+    look_round(naming);
+}
+
+void naming_set_complete(struct naming *naming)
+{
+    naming->shard->complete = true;
+    look_round(naming);
 }
 
 void naming_tick(struct naming *naming, int64_t now_ns)

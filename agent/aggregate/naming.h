@@ -39,6 +39,10 @@ struct exchange_sink naming_sink(struct naming *naming);
 /* aggregate_shard_set_directory, and whoever is known now need not wait any more. */
 void naming_set_directory(struct naming *naming, const struct directory *directory);
 
+/* The directory has everything that there is to know at the start: from now on only pods are
+ * awaited. */
+void naming_set_complete(struct naming *naming);
+
 /* Time passes; any clock. A jump of it counts as ten seconds. */
 void naming_tick(struct naming *naming, int64_t now_ns);
 

@@ -20,6 +20,7 @@ struct aggregate_shard {
     bool body_sizes;
     bool await_pods;
     bool await_peers;
+    bool complete; /* who is not known now is not there */
     int64_t (*interface_since)(void *context, uint32_t interface);
     void *interface_context;
     int64_t idle_limit_ns;

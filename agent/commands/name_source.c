@@ -4,13 +4,28 @@
 #include "agent/kube/kube.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+
+/* So long after its start an API server that does not answer is not waited for with every new
+ * connection. */
+#define PATIENCE_S 30
 
 struct name_source {
     struct directory_source *directories;
     struct kube *kube; /* NULL: nobody is asked */
+    time_t started_s;  /* CLOCK_MONOTONIC */
+    atomic_bool complete;
 };
+
+static time_t monotonic_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
 
 /* ---- what the API server's thread tells ---- */
 
@@ -124,6 +139,7 @@ int name_source_open(const struct config *config, const struct address *own_addr
         directory_free(configured);
         return -ENOMEM;
     }
+    source->started_s = monotonic_s();
     source->directories = directory_source_new(configured);
     int status = source->directories == NULL ? -ENOMEM : 0;
     if (status != 0) {
@@ -151,6 +167,28 @@ void name_source_close(struct name_source *source)
 bool name_source_asks(const struct name_source *source)
 {
     return source->kube != NULL;
+}
+
+static bool is_synced(const struct kube *kube)
+{
+    for (unsigned kind = 0; kind < KUBE_KINDS; kind++) {
+        struct kube_status status;
+        kube_status(kube, (enum kube_kind)kind, &status);
+        if (status.wanted && !status.synced) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool name_source_complete(struct name_source *source)
+{
+    if (!atomic_load_explicit(&source->complete, memory_order_relaxed) &&
+        (source->kube == NULL || monotonic_s() - source->started_s >= PATIENCE_S ||
+         is_synced(source->kube))) {
+        atomic_store_explicit(&source->complete, true, memory_order_relaxed);
+    }
+    return atomic_load_explicit(&source->complete, memory_order_relaxed);
 }
 
 struct directory_source *name_source_directories(const struct name_source *source)

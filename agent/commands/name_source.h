@@ -29,6 +29,10 @@ void name_source_close(struct name_source *source);
 /* Whether an API server is asked. */
 bool name_source_asks(const struct name_source *source);
 
+/* Whether all kinds of objects were heard of once, or too much time passed for waiting; then it
+ * stays so. Any thread. */
+bool name_source_complete(struct name_source *source);
+
 /* What is known at the moment; valid until name_source_close. */
 struct directory_source *name_source_directories(const struct name_source *source);
 

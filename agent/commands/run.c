@@ -215,8 +215,7 @@ static int open_workers(struct agent *agent, const struct address *own_addresses
                                               .own_port = agent->own_port,
                                               .own_addresses = own_addresses,
                                               .own_address_count = own_address_count};
-    int status = workers_open(&agent->workers, &pipeline, &choice,
-                              name_source_directories(agent->names), error);
+    int status = workers_open(&agent->workers, &pipeline, &choice, agent->names, error);
     if (status != 0) {
         fprintf(stderr, "vethscope run: %s\n", error);
         return EXIT_STATUS_FAILED;

@@ -27,10 +27,12 @@
 struct worker {
     struct live *live;
     struct pipeline *pipeline;
-    struct directory_source *directories;
-    const struct directory *directory; /* held */
-    struct exchange_tap *tap;          /* NULL: none */
+    struct name_source *names;
+    struct directory_source *directories; /* of the names */
+    const struct directory *directory;    /* held */
+    struct exchange_tap *tap;             /* NULL: none */
     uint64_t directory_version;
+    bool complete;
     int epoll;
     int stop_event;
     pthread_t thread;
@@ -62,14 +64,20 @@ static void take_directory(struct worker *worker)
     }
 }
 
-/* Between two batches: nobody holds anything of the former directory once it is given back. */
-static void follow_directory(struct worker *worker)
+/* Between two batches: nobody holds anything of the former directory once it is given back. The
+ * directory that is taken once the names are complete is complete. */
+static void follow_names(struct worker *worker)
 {
+    bool complete = worker->complete || name_source_complete(worker->names);
     if (directory_source_version(worker->directories) != worker->directory_version) {
         const struct directory *former = worker->directory;
         take_directory(worker);
         pipeline_set_directory(worker->pipeline, worker->directory);
         directory_source_release(worker->directories, former);
+    }
+    if (complete && !worker->complete) {
+        worker->complete = true;
+        pipeline_set_complete(worker->pipeline);
     }
 }
 
@@ -77,7 +85,7 @@ static int run_until_stopped(struct worker *worker)
 {
     int64_t ticked_ns = 0;
     while (!wait_for_work(worker)) {
-        follow_directory(worker);
+        follow_names(worker);
         int status = live_dispatch(worker->live);
         if (status != 0) {
             return status;
@@ -159,7 +167,7 @@ static bool open_parts(struct worker *worker, const struct live_options *live,
 }
 
 struct worker *worker_new(const struct live_options *live, const struct pipeline_options *pipeline,
-                          struct directory_source *directories, struct exchange_tap *tap,
+                          struct name_source *names, struct exchange_tap *tap,
                           char error_out[static LIVE_ERROR_SIZE])
 {
     struct worker *worker = calloc(1, sizeof(*worker));
@@ -169,7 +177,8 @@ struct worker *worker_new(const struct live_options *live, const struct pipeline
     }
     worker->epoll = -1;
     worker->stop_event = -1;
-    worker->directories = directories;
+    worker->names = names;
+    worker->directories = name_source_directories(names);
     worker->tap = tap;
     if (!open_parts(worker, live, pipeline, error_out)) {
         worker_free(worker);

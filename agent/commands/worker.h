@@ -2,7 +2,7 @@
 
 #include "agent/capture/live.h"
 #include "agent/commands/exchange_tap.h"
-#include "agent/kube/directory_source.h"
+#include "agent/commands/name_source.h"
 #include "agent/pipeline.h"
 
 #include <stdbool.h>
@@ -11,10 +11,10 @@
 struct worker;
 
 /* Opens the ring; nothing is read before worker_start. The names come from the newest directory of
- * `directories`, which outlives the worker; directory and interface_since of the options are the
- * worker's to set. `tap` (NULL: none) outlives it too. NULL and one line when it cannot. */
+ * `names`, which outlives the worker; directory and interface_since of the options are the worker's
+ * to set. `tap` (NULL: none) outlives it too. NULL and one line when it cannot. */
 struct worker *worker_new(const struct live_options *live, const struct pipeline_options *pipeline,
-                          struct directory_source *directories, struct exchange_tap *tap,
+                          struct name_source *names, struct exchange_tap *tap,
                           char error_out[static LIVE_ERROR_SIZE]);
 
 /* Begins reading. Returns 0 or -errno. */

@@ -59,7 +59,7 @@ static uint64_t worker_memory(const struct config *config)
 }
 
 int workers_open(struct workers *workers, const struct pipeline_options *options,
-                 const struct workers_choice *choice, struct directory_source *directories,
+                 const struct workers_choice *choice, struct name_source *names,
                  char error_out[static LIVE_ERROR_SIZE])
 {
     const struct config_capture *capture = &options->config->capture;
@@ -75,7 +75,7 @@ int workers_open(struct workers *workers, const struct pipeline_options *options
     }
     for (; workers->count < capture->workers; workers->count++) {
         struct exchange_tap *tap = exports_tap(choice->exports, workers->count);
-        struct worker *worker = worker_new(&live, &pipeline, directories, tap, error_out);
+        struct worker *worker = worker_new(&live, &pipeline, names, tap, error_out);
         if (worker == NULL) {
             return -EIO;
         }

@@ -19,14 +19,14 @@ struct workers {
 struct workers_choice {
     const char *filter; /* NULL: the configuration's */
     const char *const *interfaces;
-    size_t interface_count; /* 0: the configuration's */
+    size_t interface_count;  /* 0: the configuration's */
     struct exports *exports; /* has a tap for each worker, or is NULL */
 };
 
 /* Opens as many as are configured, with the configuration and what else the options hold; their
  * share of the memory is set here. Returns 0, or -errno with one line. */
 int workers_open(struct workers *workers, const struct pipeline_options *options,
-                 const struct workers_choice *choice, struct directory_source *directories,
+                 const struct workers_choice *choice, struct name_source *names,
                  char error_out[static LIVE_ERROR_SIZE]);
 
 /* Returns 0 or -errno. */

@@ -1,6 +1,8 @@
 /* When exchanges wait for a name, for how long, and which names they must not get. */
 #include "agent/aggregate/naming.h"
 
+#include "agent/aggregate/shard.h"
+
 #include "tests/unit/aggregate/fake_directory.h"
 #include "tests/unit/aggregate/scene.h"
 
@@ -48,6 +50,7 @@ static void stage_open(struct stage *stage, int64_t hold_ns, bool await_peers, s
         .shard = stage->shard, .hold_ns = hold_ns, .memory_bytes = bytes};
     stage->naming = naming_new(&naming, &next);
     assert_non_null(stage->naming);
+    naming_set_complete(stage->naming);
     naming_tick(stage->naming, SECOND);
 }
 
@@ -245,6 +248,33 @@ static void own_ends_are_pods(void **state)
     }
 }
 
+/* At the start everybody may still be known: a service's address, whoever is at the other end. */
+static void everybody_is_awaited_until_the_names_are_complete(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct connection client;
+    stage_open(&stage, HOLD, false, ROOM_BYTES);
+    stage.shard->complete = false;
+    stage.known.otherwise = DIRECTORY_EXTERNAL;
+    struct directory first = {.otherwise = DIRECTORY_EXTERNAL};
+    fake_directory_add(&first, "10.0.0.1", "shop", "gateway", 0);
+    naming_set_directory(stage.naming, &first);
+    opened(&stage, &client, EXCHANGE_CLIENT, 8);
+    exchange(&stage, &client, "/a");
+    assert_int_equal(total(&stage), 0);
+    struct connection outward = scene_connection(EXCHANGE_CLIENT, "10.0.0.1:40000", "192.0.2.1:80");
+    exchange(&stage, &outward, "/a");
+    naming_set_directory(stage.naming, &stage.known);
+    assert_int_equal(requests(&stage, "client", GATEWAY), 1);
+    naming_set_directory(stage.naming, &first);
+    assert_int_equal(total(&stage), 1);
+    naming_set_complete(stage.naming);
+    assert_int_equal(total(&stage), 2);
+    expect_unnamed(&stage, "timeout", 0); /* it is outside, and that is a name */
+    stage_close(&stage);
+}
+
 /* What an address was called before its interface appeared is another pod's name. */
 static void former_names_are_not_taken(void **state)
 {
@@ -411,6 +441,7 @@ int main(void)
         cmocka_unit_test(jumps_of_the_clock),
         cmocka_unit_test(peers_are_awaited_only_where_they_will_be_known),
         cmocka_unit_test(own_ends_are_pods),
+        cmocka_unit_test(everybody_is_awaited_until_the_names_are_complete),
         cmocka_unit_test(former_names_are_not_taken),
         cmocka_unit_test(configured_names_have_no_beginning),
         cmocka_unit_test(nobody_waits_beyond_the_interface),

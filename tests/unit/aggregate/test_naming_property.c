@@ -323,6 +323,7 @@ static void world_open(struct world *world, uint64_t seed, size_t room_bytes)
         .shard = world->shard, .hold_ns = HOLD_STEPS * STEP_NS, .memory_bytes = room_bytes};
     world->naming = naming_new(&naming, &sink);
     assert_non_null(world->naming);
+    naming_set_complete(world->naming);
     for (unsigned i = 0; i < ADDRESSES / 2; i++) {
         add_pod(world, &world->places[i]);
     }
