@@ -19,7 +19,7 @@ test_packages=(
 )
 matrix_packages=(apache2-bin apache2-utils haproxy python3-requests)
 # Go is asked for by itself: distributions have it older than the API server needs.
-cluster_packages=(openssl)
+cluster_packages=(openssl nftables)
 
 build_commands=(gcc clang make cmake ninja pkg-config protoc protoc-c)
 demo_commands=(nginx ip python3 setpriv)
@@ -28,7 +28,7 @@ test_commands=(
     curl wrk tcpdump tshark promtool prometheus tmux capsh git
 )
 matrix_commands=(httpd ab haproxy go node)
-cluster_commands=(openssl unshare)
+cluster_commands=(openssl unshare nft)
 libraries=(libcurl libzstd libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
 
 # Daemons that come with the packages; the tests start their own, so these must stay off.
