@@ -376,6 +376,52 @@ def check_untimed(checks, directory):
     checks.true("no times: table", re.search(r" 1 +0\.0% +- +- +-", row), row)
 
 
+def check_fragments(checks, directory):
+    """Of a packet in fragments only the first tells its connection: the rest is missed."""
+    packets = []
+    connection = Connection(packets).open()
+    connection.client(b"POST /a HTTP/1.1\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000)
+    time, packet, _ = packets.pop()
+    cut = 20 + 504
+    first = packet[:2] + struct.pack(">HHH", cut, 0, 0x2000) + packet[8:cut]
+    rest = packet[:2] + struct.pack(">HHH", 20 + len(packet) - cut, 0, (cut - 20) // 8) + \
+        packet[8:20] + packet[cut:]
+    packets += [(time, first, len(first)), (time, rest, len(rest))]
+    connection.server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").close()
+    path = directory / "fragments.pcap"
+    path.write_bytes(pcap(packets))
+    _, out, errors = read(path, "--output", "json")
+    found = [(exchange["outcome"], exchange["request_body_bytes"])
+             for exchange in map(json.loads, out.splitlines())]
+    checks.equal("fragments: the exchange", found, [("complete", 1000)])
+    checks.true("fragments: counted", re.search(r"IP fragments +1$", errors, re.MULTILINE), errors)
+    checks.true("fragments: the bytes", re.search(rf"bytes missed +{len(packet) - cut}$", errors,
+                                                  re.MULTILINE), errors)
+
+
+def check_tls_names(checks, directory):
+    """Whom TLS clients asked for stands in the summary; more names than are kept are counted."""
+    packets = []
+    for number in range(18):
+        name = b"s%02d.example" % number
+        names = struct.pack(">HBH", len(name) + 3, 0, len(name)) + name
+        extensions = struct.pack(">HH", 0, len(names)) + names
+        body = b"\3\3" + b"r" * 32 + b"\0\0\2\x13\1\1\0" + \
+            struct.pack(">H", len(extensions)) + extensions
+        hello = b"\1" + struct.pack(">I", len(body))[1:] + body
+        record = b"\x16\3\1" + struct.pack(">H", len(hello)) + hello
+        for port in (20000, 30000):
+            Connection(packets, client_port=port + number).open().client(record[:60]) \
+                .client(record[60:]).close()
+    path = directory / "tls.pcap"
+    path.write_bytes(pcap(packets))
+    errors = read(path, "--output", "json")[2]
+    checks.equal("TLS names", re.findall(r"by name asked for +(\d+)  \((.*)\)", errors),
+                 [("2", f"s{number:02}.example") for number in range(16)])
+    checks.equal("TLS names: others", re.findall(r"TLS connections for other names +(\d+)", errors),
+                 ["4"])
+
+
 def check_damaged(checks, directory):
     """A damaged file: everything readable is reported, then exit status 1."""
     packets = []
@@ -406,6 +452,8 @@ def main():
         check_table(checks, directory)
         check_server_port(checks, directory)
         check_untimed(checks, directory)
+        check_fragments(checks, directory)
+        check_tls_names(checks, directory)
         check_damaged(checks, directory)
 
 
