@@ -188,11 +188,17 @@ static int64_t begin_of(const struct memory *memory, int64_t created_ns)
     return memory->created_ns == created_ns ? memory->reported_ns : INT64_MIN;
 }
 
-static void remember(struct otlp_delta *delta, struct memory *memory, int64_t created_ns)
+/* An interval in which nothing happened is not reported: the next one covers it. */
+static enum otlp_delta_result remember(struct otlp_delta *delta, struct memory *memory,
+                                       int64_t created_ns, bool changed)
 {
+    memory->report = delta->report;
+    if (!changed) {
+        return OTLP_DELTA_SAME;
+    }
     memory->created_ns = created_ns;
     memory->reported_ns = delta->now_ns;
-    memory->report = delta->report;
+    return OTLP_DELTA_CHANGED;
 }
 
 enum otlp_delta_result otlp_delta_number(struct otlp_delta *delta, uint64_t key, double *value,
@@ -210,8 +216,7 @@ enum otlp_delta_result otlp_delta_number(struct otlp_delta *delta, uint64_t key,
         *created_ns = begin;
     }
     memory->sum = now;
-    remember(delta, memory, created);
-    return *value > 0 ? OTLP_DELTA_CHANGED : OTLP_DELTA_SAME;
+    return remember(delta, memory, created, *value > 0);
 }
 
 /* Takes what was there before off the scratch's counts. Buckets of a finer schema fall into those
@@ -273,6 +278,5 @@ enum otlp_delta_result otlp_delta_distribution(struct otlp_delta *delta, uint64_
         *created_ns = begin;
     }
     keep(memory, &now);
-    remember(delta, memory, created);
-    return distribution->count > 0 ? OTLP_DELTA_CHANGED : OTLP_DELTA_SAME;
+    return remember(delta, memory, created, distribution->count > 0);
 }

@@ -47,8 +47,8 @@ static void test_numbers(void **state)
     assert_string_equal(number(FIRST, 7, 5, CREATED), "5 since 1000");
     assert_string_equal(number(SECOND, 7, 8, CREATED), "3 since 2000");
     assert_string_equal(number(THIRD, 7, 8, CREATED), "same");
-    /* The time in which nothing happened is reported too. */
-    assert_string_equal(number(THIRD + 1, 7, 9, CREATED), "1 since 4000");
+    /* The time in which nothing happened is part of the next interval. */
+    assert_string_equal(number(THIRD + 1, 7, 9, CREATED), "1 since 3000");
 }
 
 static void test_a_new_beginning_is_reported_whole(void **state)
