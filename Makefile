@@ -4,7 +4,7 @@ PRESET ?= release
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-matrix test-cluster fuzz bench fmt lint coverage
+.PHONY: help setup build demo test test-matrix test-receivers test-cluster fuzz bench fmt lint coverage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,6 +35,11 @@ test-cluster: ## names from a real API server; needs Go 1.24, which builds it th
 	@tests/kube/build.py
 	@.ci/build.sh release kube_dump
 	@ctest --test-dir build/release -L '^cluster$$' --verbose --no-tests=error
+
+test-receivers: ## real receivers of what vethscope sends: files, HTTP, Kafka, a Collector
+	@.ci/setup.sh receivers
+	@.ci/build.sh release vethscope
+	@ctest --test-dir build/release -L '^receivers$$' --verbose --no-tests=error
 
 fuzz: ## every fuzzer for SECONDS (an hour), and what each executed and reached
 	@.ci/setup.sh test

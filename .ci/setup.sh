@@ -4,6 +4,7 @@
 #
 #   .ci/setup.sh build|demo|test|matrix   what to prepare for; each includes the one before it
 #   .ci/setup.sh cluster                  what `test` needs, and what a real API server does
+#   .ci/setup.sh receivers                what `test` needs, and Kafka, a Collector, Prometheus
 set -euo pipefail
 
 build_packages=(
@@ -76,7 +77,15 @@ select_lists() {
         packages+=("${cluster_packages[@]}")
         commands+=("${cluster_commands[@]}")
         ;;
-    *) fail "usage: setup.sh build|demo|test|matrix|cluster" ;;
+    receivers)
+        select_lists test
+        packages+=("${receivers_packages[@]}")
+        commands+=("${receivers_commands[@]}")
+        command -v go >/dev/null || packages+=(golang-go)
+        command -v java >/dev/null || packages+=(default-jre-headless)
+        command -v mvn >/dev/null || packages+=(maven)
+        ;;
+    *) fail "usage: setup.sh build|demo|test|matrix|cluster|receivers" ;;
     esac
 }
 
