@@ -1,6 +1,7 @@
 #include "agent/exchange/http1.h"
 
 #include "agent/exchange/matching.h"
+#include "agent/exchange/recognise.h"
 #include "agent/exchange/trace_context.h"
 
 #include <string.h>
@@ -161,57 +162,6 @@ static void drop_partial(struct pairing *pairing, struct conversation *conversat
     }
 }
 
-/* A method and a target that every server knows: enough to wait for the rest of a line. */
-static bool starts_with_method(const struct stream_data *data)
-{
-    static const char *const methods[] = {"GET /",    "HEAD /",  "POST /",   "PUT /",
-                                          "DELETE /", "PATCH /", "OPTIONS /"};
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        size_t length = strlen(methods[i]);
-        if (data->length >= length && memcmp(data->bytes, methods[i], length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* "http:" or "https:", and not a version in a target's place. */
-static bool is_absolute(const char *target, size_t length)
-{
-    static const char scheme[] = "http";
-    size_t at = sizeof(scheme) - 1;
-    if (length <= at + 1 || strncasecmp(target, scheme, at) != 0) {
-        return false;
-    }
-    at += (target[at] | 0x20) == 's' ? 1 : 0;
-    return target[at] == ':';
-}
-
-/* Whether what stands behind the first word begins as a target does (RFC 9112 section 3.2): the
- * parser takes more, but not everything that ends in HTTP/1.1 is a request. */
-static bool has_target(const struct stream_data *data)
-{
-    const char *space = memchr(data->bytes, ' ', data->length);
-    if (space == NULL || space + 1 == data->bytes + data->length) {
-        return false;
-    }
-    static const char connect[] = "CONNECT";
-    size_t method = (size_t)(space - data->bytes);
-    bool tunnel = method == sizeof(connect) - 1 && memcmp(data->bytes, connect, method) == 0;
-    size_t left = data->length - method - 1;
-    return space[1] == '/' || space[1] == '*' || tunnel || is_absolute(space + 1, left);
-}
-
-enum http_sniff http1_recognise(const struct stream_data *data)
-{
-    enum http_sniff sniff = http_sniff(data->bytes, data->length);
-    if ((sniff == HTTP_SNIFF_UNDECIDED && starts_with_method(data)) ||
-        (sniff == HTTP_SNIFF_REQUEST && has_target(data))) {
-        return HTTP_SNIFF_REQUEST;
-    }
-    return sniff == HTTP_SNIFF_RESPONSE ? sniff : HTTP_SNIFF_OTHER;
-}
-
 /* Whether the bytes are requests to their end: hardly the part of a body that quotes some. */
 static bool is_whole_requests(const struct stream_data *data)
 {
@@ -233,7 +183,7 @@ static bool find_way(struct pairing *pairing, struct conversation *conversation,
 {
     struct speaker *speaker = &conversation->speakers[role];
     struct evidence *evidence = &conversation->evidence;
-    enum http_sniff found = http1_recognise(data);
+    enum http_sniff found = recognise_start(data);
     bool fits = false;
     if (role == ROLE_SERVER) {
         fits = found == HTTP_SNIFF_RESPONSE &&

@@ -13,10 +13,6 @@
  * next message start. */
 void http1_begin(struct conversation *conversation, bool in_step);
 
-/* Whether a segment's payload starts a message: HTTP_SNIFF_REQUEST, _RESPONSE or _OTHER. A request
- * line that ends in a later segment counts when it starts like one that every server knows. */
-enum http_sniff http1_recognise(const struct stream_data *data);
-
 /* In-order bytes of a role. Returns a literal when the conversation is HTTP/1.x no longer: what it
  * speaks from here on, with the number of these bytes that belong to it; else NULL. */
 const char *http1_data(struct pairing *pairing, struct conversation *conversation,

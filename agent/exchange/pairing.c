@@ -5,6 +5,7 @@
 #include "agent/exchange/matching.h"
 #include "agent/exchange/probation.h"
 #include "agent/exchange/protocol.h"
+#include "agent/exchange/recognise.h"
 #include "agent/exchange/roles.h"
 #include "agent/exchange/tls_hello.h"
 
@@ -110,7 +111,7 @@ static void search(struct pairing *pairing, struct flow *flow, unsigned side,
                    const struct stream_data *data)
 {
     struct conversation *conversation = conversation_of(flow);
-    enum http_sniff found = http1_recognise(data);
+    enum http_sniff found = recognise_start(data);
     unsigned client_side = found == HTTP_SNIFF_REQUEST ? side : 1 - side;
     bool fits = !conversation->roles_known || client_side == conversation->client_side;
     if ((found == HTTP_SNIFF_REQUEST || found == HTTP_SNIFF_RESPONSE) && fits) {
