@@ -21,8 +21,11 @@
 #define WATCH_S_MIN 300
 #define WATCH_S_MAX 600
 #define WATCH_GRACE_S 30
-/* Bookmarks come every minute: a watch without a word for longer is dead. */
+/* Bookmarks come every minute: a watch without a word for longer is dead, or of a kind of which the
+ * server has not heard since it started: for these it has no bookmarks. So it is asked again over a
+ * new connection, and each time nothing comes, after twice as long. */
 #define WATCH_STALL_NS (75 * NS_PER_S)
+#define SILENCES_MAX 3
 #define START_STALL_NS (30 * NS_PER_S)
 /* Between two objects of a streamed list, and for all of it: older servers, which do not know such
  * lists, never mark their end. */
@@ -64,7 +67,8 @@ struct watch {
     bool started;        /* 200 has come */
     bool stream_refused; /* this server cannot stream lists */
     bool fresh;
-    int64_t due_ns; /* of the next request */
+    unsigned silences; /* watches in a row that said nothing */
+    int64_t due_ns;    /* of the next request */
     int64_t heard_ns;
     int64_t started_ns;
     char path[RESOURCE_PATH_SIZE];
@@ -175,7 +179,7 @@ static int64_t stalls_at(const struct watch *watch)
         return watch->heard_ns + START_STALL_NS;
     }
     if (watch->phase == PHASE_WATCH) {
-        return watch->heard_ns + WATCH_STALL_NS;
+        return watch->heard_ns + (WATCH_STALL_NS << watch->silences);
     }
     int64_t silent = watch->heard_ns + STREAM_STALL_NS;
     int64_t endless = watch->started_ns + STREAM_LIST_NS;
@@ -228,6 +232,7 @@ bool watch_body(struct watch *watch, struct slice bytes, int64_t now_ns)
     if (!is_stream(watch)) {
         return hearing_keep(&watch->hearing, bytes);
     }
+    watch->silences = 0;
     bool good = hearing_stream(&watch->hearing, bytes);
     if (watch->phase == PHASE_STREAM_LIST && !watch->hearing.listing) {
         say_listed(watch);
@@ -330,6 +335,15 @@ static void end_stream(struct watch *watch, int64_t now_ns)
     }
 }
 
+/* No failure: on a live connection, a quiet kind looks the same. */
+static void end_silence(struct watch *watch, int64_t now_ns)
+{
+    watch->silences += watch->silences < SILENCES_MAX ? 1 : 0;
+    watch->state.failing = 0;
+    watch->fresh = true;
+    watch->due_ns = now_ns;
+}
+
 static void end_page(struct watch *watch, int64_t now_ns)
 {
     if (!hearing_page(&watch->hearing, watch->phase == PHASE_FIRST)) {
@@ -376,9 +390,15 @@ void watch_done(struct watch *watch, const struct api_answer *answer, int64_t no
     case API_REFUSED:
         fail(watch, (int)answer->status, answer->retry_after_s, answer->error, now_ns);
         break;
-    case API_TRANSPORT:
     case API_STALLED:
-        fail(watch, -(int)answer->failure, answer->retry_after_s, answer->error, now_ns);
+        if (watch->phase == PHASE_WATCH && watch->started) {
+            end_silence(watch, now_ns);
+            break;
+        }
+        fail(watch, -API_STALLED, 0, answer->error, now_ns);
+        break;
+    case API_TRANSPORT:
+        fail(watch, -API_TRANSPORT, answer->retry_after_s, answer->error, now_ns);
         break;
     }
     byte_queue_reset(&watch->hearing.queue);

@@ -285,7 +285,7 @@ static void a_watch_that_ends_at_once_is_a_failure(void **state)
     assert_int_equal(state_now().failures, 1);
 }
 
-static void silence_is_a_failure(void **state)
+static void silence_is_broken_by_asking_again(void **state)
 {
     (void)state;
     stream_list();
@@ -297,13 +297,38 @@ static void silence_is_a_failure(void **state)
     now += SECOND;
     assert_true(watch_has_stalled(watch, now));
     end_with(API_STALLED, 0, 0, "silent");
-    assert_false(state_now().synced);
-    expect_request("resourceVersion=40");
+    assert_true(state_now().synced); /* maybe nothing happened */
+    assert_int_equal(state_now().failures, 0);
+    assert_true(watch_next(watch, now, &request)); /* at once */
+    assert_non_null(strstr(request.path, "resourceVersion=40"));
     assert_true(request.fresh); /* not over the connection that died */
     now += 29 * SECOND;
     assert_false(watch_has_stalled(watch, now));
     now += SECOND;
-    assert_true(watch_has_stalled(watch, now)); /* nor an answer that does not begin */
+    assert_true(watch_has_stalled(watch, now)); /* an answer that does not begin */
+    end_with(API_STALLED, 0, 0, "silent");
+    assert_false(state_now().synced);
+    assert_int_equal(state_now().failures, 1);
+}
+
+static void quiet_kinds_are_asked_ever_less(void **state)
+{
+    (void)state;
+    stream_list();
+    const int patience[] = {75, 150, 300, 600, 600};
+    for (unsigned i = 0; i < 5; i++) {
+        now += patience[i] * SECOND - 1;
+        assert_false(watch_has_stalled(watch, now));
+        now++;
+        assert_true(watch_has_stalled(watch, now));
+        end_with(API_STALLED, 0, 0, "silent");
+        expect_request("resourceVersion=10");
+        watch_started(watch, now);
+    }
+    assert_true(send_bytes(bookmark("40"))); /* not so quiet any more */
+    now += 75 * SECOND;
+    assert_true(watch_has_stalled(watch, now));
+    assert_int_equal(state_now().failures, 0);
 }
 
 static void an_event_without_a_version_is_no_event(void **state)
@@ -338,7 +363,8 @@ int main(void)
         test(a_watch_that_lived_forgets_the_failures_before),
         test(a_server_that_lists_but_breaks_every_watch_is_not_hammered),
         test(a_watch_that_ends_at_once_is_a_failure),
-        test(silence_is_a_failure),
+        test(silence_is_broken_by_asking_again),
+        test(quiet_kinds_are_asked_ever_less),
         test(an_event_without_a_version_is_no_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
