@@ -2,10 +2,10 @@
 """Traffic of pods on a node, named by a real API server.
 
 The pods' addresses are routed one by one, as most network plugins do it, and a service's address is
-rewritten by nftables on the node, as kube-proxy does it: so each request is seen before the rewriting
-at the client's link and behind it at the server's. Both views carry the right workload, and the
-client's the service that was called. A pod is seen before its watch event; an address changes hands;
-the API server is away."""
+rewritten by nftables on the node, as kube-proxy does it: each request is seen before the rewriting
+at the client's link and behind it at the server's. Both views carry the right workload, the client's
+the service that was called. A pod is seen before its watch event; an address changes hands; the API
+server is away."""
 
 import pathlib
 import sys
