@@ -19,8 +19,9 @@
  *   4. an endpoint that is nobody known, by its service.
  * At all other ports: that pod; the node whose address it is; the service of an endpoint. Else
  * nobody is known at an address that is the cluster's. A pod is called by the one service that
- * covers it there. Where several would do and nothing says which, the first by name does: the order
- * in which the API server tells things decides nothing but whose an address is.
+ * covers it there; a slice of every port covers, it does not claim ports. Where several would do
+ * and nothing says which, the first by name does: the order in which the API server tells things
+ * decides nothing but whose an address is.
  */
 
 /* The services that cover a pod at a port. */
@@ -129,7 +130,7 @@ static uint32_t find_host_pod(const struct inventory *inventory, const struct sc
             ports_have(inventory, pods_at(inventory, claim->object)->ports, port)) {
             return claim->object;
         }
-        if (claim->kind == KUBE_ENDPOINT_SLICE && slices_cover(inventory, claim, port) &&
+        if (claim->kind == KUBE_ENDPOINT_SLICE && slices_have(inventory, claim, port) &&
             slices_pod_of(inventory, claim, &pod) == SLICES_POD &&
             (named == 0 || pod_before(inventory, pod, named))) {
             named = pod;
@@ -157,7 +158,7 @@ static const struct claim *find_alone(const struct inventory *inventory, const s
         at = claim->next_at_site;
         uint32_t pod = scene->pod;
         if (claim->kind == KUBE_ENDPOINT_SLICE &&
-            (port == 0 || slices_cover(inventory, claim, port)) &&
+            (port == 0 || slices_have(inventory, claim, port)) &&
             slices_pod_of(inventory, claim, &pod) == SLICES_ALONE &&
             (found == NULL || endpoint_before(inventory, claim, found))) {
             found = claim;

@@ -58,10 +58,15 @@ enum slices_endpoint slices_pod_of(const struct inventory *inventory, const stru
     return *pod != 0 ? SLICES_POD : SLICES_ALONE;
 }
 
+bool slices_have(const struct inventory *inventory, const struct claim *endpoint, uint16_t port)
+{
+    return port != 0 && ports_have(inventory, slices_at(inventory, endpoint->object)->ports, port);
+}
+
 bool slices_cover(const struct inventory *inventory, const struct claim *endpoint, uint16_t port)
 {
-    uint32_t ports = slices_at(inventory, endpoint->object)->ports;
-    return ports == 0 || (port != 0 && ports_have(inventory, ports, port));
+    return slices_at(inventory, endpoint->object)->ports == 0 ||
+           slices_have(inventory, endpoint, port);
 }
 
 static void leave_service(struct inventory *inventory, uint32_t index)

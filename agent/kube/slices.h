@@ -20,7 +20,10 @@ uint32_t slices_find(const struct inventory *inventory, uint32_t namespace, uint
 enum slices_endpoint slices_pod_of(const struct inventory *inventory, const struct claim *endpoint,
                                    uint32_t *pod);
 
-/* Whether the slice is of this port; 0: of every port. */
+/* Whether the slice is of this port, by name. */
+bool slices_have(const struct inventory *inventory, const struct claim *endpoint, uint16_t port);
+
+/* The same, or of every port, as for port 0. */
 bool slices_cover(const struct inventory *inventory, const struct claim *endpoint, uint16_t port);
 
 static inline struct endpoint_slice *slices_at(const struct inventory *inventory, uint32_t slice)
