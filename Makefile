@@ -36,7 +36,7 @@ test-cluster: ## names from a real API server; needs Go 1.24, which builds it th
 	@.ci/build.sh release kube_dump
 	@ctest --test-dir build/release -L '^cluster$$' --verbose --no-tests=error
 
-test-receivers: ## real receivers of what vethscope sends: files, HTTP, Kafka, a Collector
+test-receivers: ## real receivers of what vethscope sends: Prometheus, a Collector, Kafka, files, HTTP
 	@.ci/setup.sh receivers
 	@.ci/build.sh release vethscope
 	@ctest --test-dir build/release -L '^receivers$$' --verbose --no-tests=error

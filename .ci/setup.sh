@@ -21,6 +21,7 @@ test_packages=(
 matrix_packages=(apache2-bin apache2-utils haproxy python3-requests)
 # Go is asked for by itself: distributions have it older than the API server needs.
 cluster_packages=(openssl nftables)
+receivers_packages=(python3-protobuf python3-prometheus-client zstd openssl)
 
 build_commands=(gcc clang make cmake ninja pkg-config protoc protoc-c)
 demo_commands=(nginx ip python3 setpriv)
@@ -30,6 +31,7 @@ test_commands=(
 )
 matrix_commands=(httpd ab haproxy go node)
 cluster_commands=(openssl unshare nft)
+receivers_commands=(protoc zstd openssl)
 libraries=(libcurl libzstd libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
 
 # Daemons that come with the packages; the tests start their own, so these must stay off.

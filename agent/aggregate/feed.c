@@ -54,7 +54,7 @@ static uint64_t read_hex(const char *digits)
     uint64_t value = 0;
     for (size_t i = 0; i < HISTOGRAM_TRACE_DIGITS / 2; i++) {
         uint8_t digit = (uint8_t)digits[i];
-        value = value << 4 | (uint64_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+        value = value << 4 | (uint64_t)((digit & 0xf) + (digit >> 6) * 9);
     }
     return value;
 }

@@ -20,6 +20,20 @@
 /* Values up to this are the zero bucket; the same as Prometheus' client libraries use. */
 #define ZERO_THRESHOLD 0x1p-128
 
+/* A double is 2^(exponent - EXPONENT_BIAS) times 1.mantissa. */
+#define MANTISSA_BITS 52
+#define MANTISSA_MASK ((UINT64_C(1) << MANTISSA_BITS) - 1)
+#define EXPONENT_BIAS 1023
+/* The first bits of a mantissa are the number of its cell: log2(HISTOGRAM_CELLS) of them. */
+#define CELL_SHIFT (MANTISSA_BITS - 9)
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
 static uint64_t raw_bound(double bound, double scale)
 {
     long double raw = floorl((long double)bound * (long double)scale + BOUND_ROUNDING);
@@ -49,11 +63,20 @@ int histogram_layout_init(struct histogram_layout *layout, const double *bounds,
 
 void histogram_layout_resolve(struct histogram_layout *layout, int schema, int64_t window)
 {
+    size_t count = (size_t)1 << schema;
     layout->schema = schema;
     layout->window = window;
-    for (int i = 0; i < 1 << schema; i++) {
-        long double exponent = (long double)i / (1 << schema);
-        layout->fractions[i] = (double)(exp2l(exponent) / 2);
+    for (size_t i = 0; i < count; i++) {
+        long double exponent = (long double)i / (long double)count;
+        layout->mantissas[i] = bits_of((double)exp2l(exponent)) & MANTISSA_MASK;
+    }
+    layout->mantissas[count] = UINT64_MAX;
+    size_t begun = 0;
+    for (size_t i = 0; i < HISTOGRAM_CELLS; i++) {
+        while (layout->mantissas[begun] < (uint64_t)i << CELL_SHIFT) {
+            begun++;
+        }
+        layout->begun[i] = (uint16_t)begun;
     }
 }
 
@@ -86,19 +109,13 @@ static struct histogram_exemplar *exemplars_in(const struct histogram_layout *la
 
 int64_t histogram_index(const struct histogram_layout *layout, uint64_t raw)
 {
-    int exponent;
-    double fraction = frexp((double)raw / layout->scale, &exponent);
-    int low = 0;
-    int high = 1 << layout->schema;
-    while (low < high) { /* the first bound that is not below the fraction */
-        int middle = (low + high) / 2;
-        if (layout->fractions[middle] < fraction) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low - 1 + (int64_t)(exponent - 1) * (1 << layout->schema);
+    uint64_t bits = bits_of((double)raw / layout->scale);
+    uint64_t mantissa = bits & MANTISSA_MASK;
+    int64_t exponent = (int64_t)(bits >> MANTISSA_BITS) - EXPONENT_BIAS;
+    /* How many of the power's buckets begin below the value. */
+    int64_t begun = layout->begun[mantissa >> CELL_SHIFT];
+    begun += layout->mantissas[begun] < mantissa;
+    return begun - 1 + exponent * (1 << layout->schema);
 }
 
 static size_t ring_position(int64_t index)
@@ -159,36 +176,40 @@ static void add_exponential(const struct histogram_layout *layout, struct histog
     cell_add(&histogram->window[ring_position(index)], amount);
 }
 
-/* The bucket that takes the value: bounds are inclusive. */
+/* The bucket that takes the value: bounds are inclusive. A search that asks the same number of
+ * times whatever it finds, since nobody could foretell its branches. */
 static size_t bucket_of(const struct histogram_layout *layout, uint64_t raw)
 {
-    size_t low = 0;
-    size_t high = layout->bound_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (layout->raw_bounds[middle] < raw) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    size_t first = 0;
+    size_t left = layout->bound_count;
+    while (left > 1) {
+        size_t half = left / 2;
+        first += (layout->raw_bounds[first + half - 1] < raw) * half;
+        left -= half;
     }
-    return low;
+    return first + (left == 1 && layout->raw_bounds[first] < raw);
 }
 
+/* `rest` and what is left in the histogram are each less than a unit. */
 static void add_sum(const struct histogram_layout *layout, struct histogram *histogram,
                     uint64_t units, uint64_t rest)
 {
     uint64_t unit = (uint64_t)layout->scale;
     rest += histogram->sum_rest;
-    cell_add(&histogram->sum_units, units + rest / unit);
-    cell_set(&histogram->sum_rest, rest % unit);
+    bool whole = rest >= unit;
+    cell_add(&histogram->sum_units, units + whole);
+    cell_set(&histogram->sum_rest, whole ? rest - unit : rest);
 }
 
 void histogram_observe(const struct histogram_layout *layout, struct histogram *histogram,
                        uint64_t raw)
 {
     uint64_t unit = (uint64_t)layout->scale;
-    add_sum(layout, histogram, raw / unit, raw % unit);
+    if (raw < unit) { /* mostly: a division costs more than all the rest */
+        add_sum(layout, histogram, 0, raw);
+    } else {
+        add_sum(layout, histogram, raw / unit, raw % unit);
+    }
     cell_add(&histogram->buckets[bucket_of(layout, raw)], 1);
     if (raw == 0) {
         cell_add(&histogram->zero_count, 1);

@@ -14,6 +14,8 @@
 #define HISTOGRAM_SCHEMA_MAX 8
 /* Fewer could not hold any range of 64-bit values at a schema that others know (-4). */
 #define HISTOGRAM_WINDOW_MIN 10
+/* So many that no more than one bucket begins in each. */
+#define HISTOGRAM_CELLS 512
 /* Hexadecimal digits of a trace id. */
 #define HISTOGRAM_TRACE_DIGITS 32
 
@@ -28,8 +30,10 @@ struct histogram_layout {
     double scale;   /* raw values in one unit: 1e9 for seconds, 1 for bytes */
     int schema;     /* that histograms begin with */
     int64_t window; /* exponential buckets in use at most; more make the schema coarser */
-    /* Where the exponential buckets of one power of two end, as frexp's fractions. */
-    double fractions[1 << HISTOGRAM_SCHEMA_MAX];
+    /* Where the exponential buckets of one power of two begin, as the mantissas of doubles, and how
+     * many of them begin below each of HISTOGRAM_CELLS equal parts of it. */
+    uint64_t mantissas[(1 << HISTOGRAM_SCHEMA_MAX) + 1];
+    uint16_t begun[HISTOGRAM_CELLS];
 };
 
 /* The latest value of a bucket that came with a trace id. All fields are cells. */

@@ -248,6 +248,94 @@ static void test_no_bounds(void **state)
     histogram_layout_fini(&none);
 }
 
+/* Every schema, beside the definition: the bounds of each bucket of a power of two. */
+static void test_schemas(void **state)
+{
+    (void)state;
+    for (int schema = 0; schema <= HISTOGRAM_SCHEMA_MAX; schema++) {
+        int64_t size = INT64_C(1) << schema;
+        histogram_layout_resolve(&layout, schema, HISTOGRAM_WINDOW);
+        for (int64_t i = 0; i < size; i++) {
+            long double bound = exp2l((long double)i / (long double)size) * 1e9L;
+            uint64_t below = (uint64_t)floorl(bound - 1);
+            uint64_t above = (uint64_t)ceill(bound + 1);
+            assert_int_equal(histogram_index(&layout, below), i - 1);
+            assert_int_equal(histogram_index(&layout, above), i);
+        }
+        assert_int_equal(histogram_index(&layout, 1000000000), -1); /* 1 s ends its bucket */
+        assert_int_equal(histogram_index(&layout, 4000000000), 2 * size - 1);
+    }
+    histogram_layout_resolve(&layout, HISTOGRAM_SCHEMA, HISTOGRAM_WINDOW);
+}
+
+/* A lower limit halves the resolution earlier; the counts stay whole. */
+static void test_bucket_limit(void **state)
+{
+    (void)state;
+    histogram_layout_resolve(&layout, HISTOGRAM_SCHEMA_MAX, HISTOGRAM_WINDOW_MIN);
+    struct histogram *histogram = histogram_new();
+    uint64_t counts[HISTOGRAM_WINDOW];
+    struct metric_exponential shown;
+    for (uint64_t raw = 1; raw < UINT64_C(1) << 63; raw *= 2) {
+        histogram_observe(&layout, histogram, raw);
+        histogram_metric(&layout, histogram, &shown, counts);
+        assert_true(shown.count <= HISTOGRAM_WINDOW_MIN);
+        assert_true(shown.schema >= -4);
+    }
+    assert_int_equal(shown.schema, -3);
+    assert_int_equal(exponential_total(histogram), 63);
+    free(histogram);
+    histogram_layout_resolve(&layout, HISTOGRAM_SCHEMA, HISTOGRAM_WINDOW);
+}
+
+static const struct histogram_exemplar early = {{0, 0xabc}, 2000000, 1000};
+static const struct histogram_exemplar late = {
+    {0x0af7651916cd43dd, 0x8448eb211c80319c}, 2500000, 2000};
+
+static void expect_exemplar(const struct histogram *histogram, const char *trace_id, double value)
+{
+    struct metric_exemplar exemplars[BOUNDS + 1];
+    char texts[BOUNDS + 1][HISTOGRAM_TRACE_DIGITS];
+    assert_true(histogram_exemplars(&layout, histogram, exemplars, texts));
+    for (size_t i = 0; i <= BOUNDS; i++) {
+        /* 2 ms and 2.5 ms are both in the second bucket. */
+        assert_int_equal(exemplars[i].trace_id.length, i == 1 ? HISTOGRAM_TRACE_DIGITS : 0);
+    }
+    assert_memory_equal(exemplars[1].trace_id.data, trace_id, HISTOGRAM_TRACE_DIGITS);
+    assert_true(exemplars[1].value == value);
+}
+
+static void test_exemplars(void **state)
+{
+    (void)state;
+    struct histogram *histogram = histogram_new();
+    struct metric_exemplar exemplars[BOUNDS + 1];
+    char texts[BOUNDS + 1][HISTOGRAM_TRACE_DIGITS];
+    histogram_observe(&layout, histogram, 2000000);
+    assert_false(histogram_exemplars(&layout, histogram, exemplars, texts));
+    histogram_exemplify(&layout, histogram, &early);
+    expect_exemplar(histogram, "00000000000000000000000000000abc", 0.002);
+    histogram_exemplify(&layout, histogram, &late);
+    expect_exemplar(histogram, "0af7651916cd43dd8448eb211c80319c", 0.0025);
+    assert_int_equal(histogram->buckets[1], 1); /* they are no observations of their own */
+    free(histogram);
+}
+
+/* Of two workers' exemplars the later stays, whichever is merged first. */
+static void test_exemplars_merge(void **state)
+{
+    (void)state;
+    struct histogram *sum = histogram_new();
+    struct histogram *one = histogram_new();
+    histogram_exemplify(&layout, one, &late);
+    histogram_merge(&layout, sum, one);
+    histogram_exemplify(&layout, one, &early);
+    histogram_merge(&layout, sum, one);
+    expect_exemplar(sum, "0af7651916cd43dd8448eb211c80319c", 0.0025);
+    free(one);
+    free(sum);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +349,10 @@ int main(void)
         cmocka_unit_test(test_coarsening_keeps_counts),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_no_bounds),
+        cmocka_unit_test(test_schemas),
+        cmocka_unit_test(test_bucket_limit),
+        cmocka_unit_test(test_exemplars),
+        cmocka_unit_test(test_exemplars_merge),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,309 @@
+/* What the metrics cost: an exchange counted by a worker, a scrape in each format, and how long a
+ * worker stands still while it is scraped. Beside each number what it is to be at most. */
+#include "agent/aggregate/aggregate.h"
+#include "agent/aggregate/histogram.h"
+#include "exporters/prometheus/exposition.h"
+
+#include <linux/perf_event.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SERVICES = 50,
+    /* Lines of a series of requests: 17 bounds, +Inf, _sum and _count. */
+    LINES_PER_ROUTE = 20,
+    FEED_ROUNDS = 11,
+    FEEDS_PER_ROUND = 200000,
+    SCRAPE_ROUNDS = 7,
+    /* Exchanges between two looks at the clock. */
+    BATCH = 16,
+    STALL_SECONDS = 2,
+    ROUTE_SIZE = 40,
+};
+
+#define NS_PER_SECOND INT64_C(1000000000)
+
+static const double duration_buckets[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
+                                          0.5,   0.75,   1,     2.5,  5,     7.5,  10,    30};
+
+/* A shard, and connections to feed it over. */
+struct scene {
+    struct aggregate_shard *shard;
+    struct exchange_sink sink;
+    struct connection connections[SERVICES];
+    char (*texts)[ROUTE_SIZE];
+    unsigned routes; /* of each service */
+    uint64_t fed;
+};
+
+static int64_t clock_ns(clockid_t id)
+{
+    struct timespec time;
+    clock_gettime(id, &time);
+    return time.tv_sec * NS_PER_SECOND + time.tv_nsec;
+}
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "bench_scrape: %s\n", what);
+    exit(1);
+}
+
+static struct endpoint endpoint_of(unsigned service, uint16_t port)
+{
+    const uint8_t bytes[] = {10, 0, (uint8_t)(service >> 8), (uint8_t)service};
+    return (struct endpoint){.address = address_from_ipv4(bytes), .port = port};
+}
+
+/* Durations from about 0.1 ms to 1 s, as a multiplicative sequence spreads them. */
+static uint64_t duration_of(uint64_t number)
+{
+    uint64_t bits = (number * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+    return UINT64_C(100000) << (bits % 13) | (bits >> 4 & 0xffff);
+}
+
+static void feed(struct scene *scene, bool traced)
+{
+    uint64_t number = scene->fed++;
+    struct connection *connection = &scene->connections[number % SERVICES];
+    const char *route = scene->texts[number / SERVICES % scene->routes];
+    int64_t start = 1769860800 * NS_PER_SECOND + (int64_t)number * 1000;
+    int64_t duration = (int64_t)duration_of(number);
+    struct exchange exchange = {.start_ns = start,
+                                .request_end_ns = start + 1000,
+                                .response_start_ns = start + duration - 1000,
+                                .response_end_ns = start + duration,
+                                .connect_server_ns = EXCHANGE_TIME_UNKNOWN,
+                                .connect_client_ns = EXCHANGE_TIME_UNKNOWN,
+                                .method = slice_of("GET"),
+                                .route = slice_of(route),
+                                .status = 200,
+                                .outcome = EXCHANGE_COMPLETE};
+    if (traced) {
+        exchange.trace_id = slice_of("0af7651916cd43dd8448eb211c80319c");
+    }
+    scene->sink.exchange(scene->sink.context, connection, &exchange);
+}
+
+static void scene_init(struct scene *scene, unsigned lines)
+{
+    const struct aggregate_options options = {.duration_buckets = duration_buckets,
+                                              .duration_bucket_count = sizeof(duration_buckets) /
+                                                                       sizeof(duration_buckets[0]),
+                                              .max_series = lines * 2,
+                                              .series_idle_ns = 3600 * NS_PER_SECOND,
+                                              .native_schema = HISTOGRAM_SCHEMA};
+    *scene = (struct scene){.shard = aggregate_shard_new(&options, NULL)};
+    scene->routes = lines / LINES_PER_ROUTE / SERVICES;
+    scene->texts = calloc(scene->routes, ROUTE_SIZE);
+    if (scene->shard == NULL || scene->texts == NULL) {
+        fail("out of memory");
+    }
+    for (unsigned i = 0; i < scene->routes; i++) {
+        snprintf(scene->texts[i], ROUTE_SIZE, "/api/v1/things-%u/{id}", i);
+    }
+    scene->sink = aggregate_shard_sink(scene->shard);
+    for (unsigned i = 0; i < SERVICES; i++) {
+        scene->connections[i] = (struct connection){.client = endpoint_of(1000, 40000),
+                                                    .server = endpoint_of(i, 80),
+                                                    .side = EXCHANGE_SERVER};
+    }
+    for (unsigned i = 0; i < SERVICES * scene->routes * 10; i++) {
+        feed(scene, true);
+    }
+}
+
+static void scene_fini(struct scene *scene)
+{
+    aggregate_shard_free(scene->shard);
+    free(scene->texts);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(values[0]), compare);
+    return values[count / 2];
+}
+
+/* ---- an exchange ---- */
+
+/* Counts this thread's instructions outside the kernel; -1 where that is not allowed. */
+static int open_counter(void)
+{
+    struct perf_event_attr attributes = {.type = PERF_TYPE_HARDWARE,
+                                         .size = sizeof(attributes),
+                                         .config = PERF_COUNT_HW_INSTRUCTIONS,
+                                         .exclude_kernel = 1,
+                                         .exclude_hv = 1};
+    return (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0);
+}
+
+static uint64_t read_counter(int counter)
+{
+    uint64_t value = 0;
+    return counter >= 0 && read(counter, &value, sizeof(value)) == sizeof(value) ? value : 0;
+}
+
+static void measure_feed(struct scene *scene, const char *name, bool traced)
+{
+    double ns[FEED_ROUNDS];
+    double instructions[FEED_ROUNDS];
+    int counter = open_counter();
+    for (int i = 0; i < FEED_ROUNDS; i++) {
+        uint64_t counted = read_counter(counter);
+        int64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        for (int j = 0; j < FEEDS_PER_ROUND; j++) {
+            feed(scene, traced);
+        }
+        ns[i] = (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - start) / FEEDS_PER_ROUND;
+        instructions[i] = (double)(read_counter(counter) - counted) / FEEDS_PER_ROUND;
+    }
+    printf("%-34s %8.0f ns", name, median(ns, FEED_ROUNDS));
+    if (counter >= 0) {
+        printf("  %6.0f instructions", median(instructions, FEED_ROUNDS));
+        close(counter);
+    }
+    putchar('\n');
+}
+
+/* ---- a scrape ---- */
+
+static const struct exposition_options ways[] = {
+    {.format = EXPOSITION_TEXT},
+    {.format = EXPOSITION_OPENMETRICS},
+    {.format = EXPOSITION_PROTOBUF},
+    {.format = EXPOSITION_PROTOBUF, .native = true},
+    {.format = EXPOSITION_TEXT, .gzip = true},
+    {.format = EXPOSITION_OPENMETRICS, .gzip = true},
+    {.format = EXPOSITION_PROTOBUF, .native = true, .gzip = true},
+};
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+static size_t scrape(const struct scene *scene, const struct exposition_options *how)
+{
+    struct byte_writer out;
+    byte_writer_init(&out);
+    struct exposition *exposition = exposition_new(how, &out);
+    if (exposition == NULL) {
+        fail("out of memory");
+    }
+    struct metric_sink sink = exposition_sink(exposition);
+    int result = aggregate_write(&scene->shard, 1, &sink);
+    if (exposition_finish(exposition) != 0 || result != 0) {
+        fail("a scrape failed");
+    }
+    size_t length = out.length;
+    byte_writer_fini(&out);
+    return length;
+}
+
+static void measure_scrapes(const struct scene *scene, unsigned lines, double target_ms)
+{
+    for (size_t i = 0; i < WAYS; i++) {
+        double ms[SCRAPE_ROUNDS];
+        size_t length = 0;
+        for (int round = 0; round < SCRAPE_ROUNDS; round++) {
+            int64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+            length = scrape(scene, &ways[i]);
+            ms[round] = (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - start) / 1e6;
+        }
+        printf("%6u lines  %-11s %-6s %-4s %8.1f ms  (at most %.0f)  %9zu bytes\n", lines,
+               exposition_format_name(ways[i].format), ways[i].native ? "native" : "",
+               ways[i].gzip ? "gzip" : "", median(ms, SCRAPE_ROUNDS), target_ms, length);
+    }
+}
+
+/* ---- a worker beside a scrape ---- */
+
+struct worker {
+    struct scene *scene;
+    atomic_bool stop;
+    int64_t longest_cpu_ns; /* of a batch, on the processor */
+    int64_t longest_ns;     /* on the wall, waiting for a processor included */
+    uint64_t batches;
+};
+
+static void *run_worker(void *context)
+{
+    struct worker *worker = context;
+    int64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    int64_t wall = clock_ns(CLOCK_MONOTONIC);
+    while (!atomic_load(&worker->stop)) {
+        for (int i = 0; i < BATCH; i++) {
+            feed(worker->scene, true);
+        }
+        int64_t cpu_now = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        int64_t wall_now = clock_ns(CLOCK_MONOTONIC);
+        worker->longest_cpu_ns =
+            cpu_now - cpu > worker->longest_cpu_ns ? cpu_now - cpu : worker->longest_cpu_ns;
+        worker->longest_ns =
+            wall_now - wall > worker->longest_ns ? wall_now - wall : worker->longest_ns;
+        cpu = cpu_now;
+        wall = wall_now;
+        worker->batches++;
+    }
+    return NULL;
+}
+
+static void measure_stall(struct scene *scene, const char *name,
+                          const struct exposition_options *how)
+{
+    struct worker worker = {.scene = scene};
+    pthread_t thread;
+    unsigned scrapes = 0;
+    if (pthread_create(&thread, NULL, run_worker, &worker) != 0) {
+        fail("no thread");
+    }
+    int64_t end = clock_ns(CLOCK_MONOTONIC) + STALL_SECONDS * NS_PER_SECOND;
+    while (clock_ns(CLOCK_MONOTONIC) < end) {
+        if (how == NULL) {
+            usleep(10000);
+        } else {
+            scrape(scene, how);
+            scrapes++;
+        }
+    }
+    atomic_store(&worker.stop, true);
+    pthread_join(thread, NULL);
+    printf("%-20s %4u scrapes  %6.2f million exchanges/s  longest pause %6.3f ms (at most 1), on "
+           "the wall %7.3f ms\n",
+           name, scrapes, (double)worker.batches * BATCH / STALL_SECONDS / 1e6,
+           (double)worker.longest_cpu_ns / 1e6, (double)worker.longest_ns / 1e6);
+}
+
+int main(void)
+{
+    static struct scene scene;
+    scene_init(&scene, 10000);
+    measure_feed(&scene, "exchange", false);
+    measure_feed(&scene, "exchange with a trace id", true);
+    measure_scrapes(&scene, 10000, 20);
+    scene_fini(&scene);
+    scene_init(&scene, 100000);
+    measure_scrapes(&scene, 100000, 500);
+    measure_stall(&scene, "worker alone", NULL);
+    for (size_t i = 0; i < WAYS; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "beside %s%s", exposition_format_name(ways[i].format),
+                 ways[i].gzip ? " gzip" : "");
+        if (ways[i].native || ways[i].format != EXPOSITION_PROTOBUF) {
+            measure_stall(&scene, name, &ways[i]);
+        }
+    }
+    scene_fini(&scene);
+    return 0;
+}
