@@ -276,6 +276,12 @@ void pipeline_set_directory(struct pipeline *pipeline, const struct directory *d
     naming_set_directory(pipeline->naming, directory);
 }
 
+void pipeline_ends(const struct pipeline *pipeline, const struct connection *connection,
+                   struct aggregate_ends *ends_out)
+{
+    aggregate_shard_ends(pipeline->shard, connection, ends_out);
+}
+
 void pipeline_set_complete(struct pipeline *pipeline)
 {
     naming_set_complete(pipeline->naming);

@@ -63,6 +63,10 @@ void pipeline_interface_gone(void *pipeline, uint32_t interface);
 /* Another directory from now on; the former one is no longer used when the call returns. */
 void pipeline_set_directory(struct pipeline *pipeline, const struct directory *directory);
 
+/* aggregate_shard_ends, for a tap. */
+void pipeline_ends(const struct pipeline *pipeline, const struct connection *connection,
+                   struct aggregate_ends *ends_out);
+
 /* The API server has told all that there is, or will not: until then every name may still come. */
 void pipeline_set_complete(struct pipeline *pipeline);
 

@@ -47,6 +47,19 @@ struct exchange_sink aggregate_shard_sink(struct aggregate_shard *shard);
 void aggregate_shard_set_directory(struct aggregate_shard *shard,
                                    const struct directory *directory);
 
+/* Who is at the ends of a connection, by the names that it has for its life; what is not known is
+ * empty. */
+struct aggregate_ends {
+    struct workload client;
+    struct workload server;
+    bool client_known;
+    bool server_known;
+};
+
+/* The worker's thread, while it handles something of the connection: the slices live as long. */
+void aggregate_shard_ends(const struct aggregate_shard *shard, const struct connection *connection,
+                          struct aggregate_ends *ends_out);
+
 /* The worker's thread, about once a second, with the wall clock or the time of the packets: lets go
  * of series that were idle for too long. A jump of the clock counts as 10 seconds. */
 void aggregate_shard_tick(struct aggregate_shard *shard, int64_t now_ns);

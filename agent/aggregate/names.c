@@ -133,6 +133,8 @@ void names_release(struct aggregate_shard *shard, struct connection *connection)
     label_table_release(&shard->labels, names.client);
     label_table_release(&shard->labels, names.server);
     label_table_release(&shard->labels, names.called);
+    label_table_release(&shard->labels, names.client_place);
+    label_table_release(&shard->labels, names.server_place);
     label_table_release(&shard->labels, names.address);
     /* Where it waits and that it did is not a name. */
     struct names none = {.guest = names.guest};
@@ -160,18 +162,41 @@ static void set_label(struct aggregate_shard *shard, uint32_t *label, uint32_t t
     *label = to;
 }
 
-/* Asks for one end; `name` and `called` (NULL: not wanted) are its labels. */
-static uint8_t look_up(struct aggregate_shard *shard, struct end *end, uint32_t *name,
-                       uint32_t *called)
+/* LABEL_NONE where there is nothing to say. */
+static uint32_t intern_place(struct aggregate_shard *shard, const struct workload *workload)
+{
+    static const struct slice between = {"", 1};
+    const struct slice parts[] = {workload->kind, between, workload->pod, between, workload->node};
+    char text[NAME_SIZE];
+    size_t length = 0;
+    if (workload->kind.length == 0) {
+        return LABEL_NONE;
+    }
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        length = append(text, length, sizeof(text), parts[i]);
+    }
+    return label_table_intern(&shard->labels, LABEL_NONE, (struct slice){text, length});
+}
+
+static void look_up_client(struct aggregate_shard *shard, struct end *end, struct names *names)
 {
     struct workload workload;
-    enum names_state state = find(shard->directory, end, &workload);
-    set_label(shard, name, intern_workload(shard, workload.namespace, workload.service));
-    if (called != NULL) {
-        set_label(shard, called,
+    names->standing.client_state = (uint8_t)find(shard->directory, end, &workload);
+    set_label(shard, &names->client, intern_workload(shard, workload.namespace, workload.service));
+    set_label(shard, &names->client_place, intern_place(shard, &workload));
+}
+
+static void look_up_server(struct aggregate_shard *shard, struct end *end, struct names *names,
+                           bool client_side)
+{
+    struct workload workload;
+    names->standing.server_state = (uint8_t)find(shard->directory, end, &workload);
+    set_label(shard, &names->server, intern_workload(shard, workload.namespace, workload.service));
+    set_label(shard, &names->server_place, intern_place(shard, &workload));
+    if (client_side || workload.kind.length > 0) {
+        set_label(shard, &names->called,
                   intern_workload(shard, workload.called_namespace, workload.called));
     }
-    return (uint8_t)state;
 }
 
 /* The label server_address: the called service as one writes it where the caller is. */
@@ -196,12 +221,11 @@ static void look_up_ends(struct aggregate_shard *shard, const struct connection 
     bool client_side = connection->side == EXCHANGE_CLIENT;
     if (names->standing.client_state != NAMES_KNOWN) {
         struct end end = end_of(shard, connection, names, EXCHANGE_CLIENT);
-        names->standing.client_state = look_up(shard, &end, &names->client, NULL);
+        look_up_client(shard, &end, names);
     }
     if (names->standing.server_state != NAMES_KNOWN) {
         struct end end = end_of(shard, connection, names, EXCHANGE_SERVER);
-        names->standing.server_state =
-            look_up(shard, &end, &names->server, client_side ? &names->called : NULL);
+        look_up_server(shard, &end, names, client_side);
     }
     if (client_side) {
         set_label(shard, &names->address, address_label(shard, names));
@@ -234,6 +258,36 @@ struct names names_look_up(struct aggregate_shard *shard, struct connection *con
         return names_load(connection);
     }
     return names;
+}
+
+/* Adds what the label of a place says. */
+static void split_place(const struct aggregate_shard *shard, uint32_t label,
+                        struct workload *workload)
+{
+    struct slice rest = label_table_text(&shard->labels, label);
+    struct slice *const parts[] = {&workload->kind, &workload->pod, &workload->node};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        const char *end = rest.length == 0 ? NULL : memchr(rest.data, '\0', rest.length);
+        size_t length = end == NULL ? rest.length : (size_t)(end - rest.data);
+        *parts[i] = (struct slice){rest.data, length};
+        length += end == NULL ? 0 : 1;
+        rest = (struct slice){rest.data + length, rest.length - length};
+    }
+}
+
+void aggregate_shard_ends(const struct aggregate_shard *shard, const struct connection *connection,
+                          struct aggregate_ends *ends_out)
+{
+    struct names names = names_load(connection);
+    struct workload called = split_workload(shard, names.called);
+    ends_out->client_known = names.standing.client_state == NAMES_KNOWN;
+    ends_out->server_known = names.standing.server_state == NAMES_KNOWN;
+    ends_out->client = split_workload(shard, names.client);
+    ends_out->server = split_workload(shard, names.server);
+    split_place(shard, names.client_place, &ends_out->client);
+    split_place(shard, names.server_place, &ends_out->server);
+    ends_out->server.called_namespace = called.namespace;
+    ends_out->server.called = called.service;
 }
 
 struct workload names_server(struct aggregate_shard *shard, struct connection *connection)

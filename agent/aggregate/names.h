@@ -35,10 +35,12 @@ struct names_standing {
  */
 struct names {
     struct names_standing standing;
-    uint32_t client;               /* "namespace\0service" */
-    uint32_t server;               /* the same */
-    uint32_t called;               /* the same, of the service that was called; client side only */
-    uint32_t address;              /* server_address, made of `called`; client side only */
+    uint32_t client;       /* "namespace\0service" */
+    uint32_t server;       /* the same */
+    uint32_t called;       /* the same, of the service that was called */
+    uint32_t address;      /* server_address, made of `called`; client side only */
+    uint32_t client_place; /* "kind\0pod\0node", where Kubernetes says them */
+    uint32_t server_place;
     uint32_t in_flight;            /* requests of the active requests gauge, under these names */
     uint32_t recent[NAMES_RECENT]; /* records that its last exchange counted in */
     uint32_t guest;                /* its place in the lobby, while it waits */

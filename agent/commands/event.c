@@ -60,21 +60,31 @@ static void set_server(struct exchange_record *record, const struct workload *wo
     }
 }
 
-static void set_names(struct exchange_record *record, const struct connection *connection,
-                      const struct directory *directory)
+/* Who asked is no matter of its port. */
+struct aggregate_ends event_ends(const struct directory *directory,
+                                 const struct connection *connection)
 {
-    struct workload workload;
-    if (directory_find(directory, &connection->client, &workload) == DIRECTORY_KNOWN) {
-        set_client(record, &workload);
+    struct aggregate_ends ends = {0};
+    const struct endpoint client = {.address = connection->client.address};
+    ends.client_known = directory_find(directory, &client, &ends.client) == DIRECTORY_KNOWN;
+    ends.server_known =
+        directory_find(directory, &connection->server, &ends.server) == DIRECTORY_KNOWN;
+    return ends;
+}
+
+static void set_names(struct exchange_record *record, const struct aggregate_ends *ends)
+{
+    if (ends->client_known) {
+        set_client(record, &ends->client);
     }
-    if (directory_find(directory, &connection->server, &workload) == DIRECTORY_KNOWN) {
-        set_server(record, &workload);
+    if (ends->server_known) {
+        set_server(record, &ends->server);
     }
 }
 
 struct exchange_record event_record(const struct connection *connection,
                                     const struct exchange *exchange,
-                                    const struct directory *directory, struct event_texts *texts)
+                                    const struct aggregate_ends *ends, struct event_texts *texts)
 {
     size_t client = endpoint_format(&connection->client, texts->client);
     size_t server = endpoint_format(&connection->server, texts->server);
@@ -115,6 +125,6 @@ struct exchange_record event_record(const struct connection *connection,
     if (exchange->outcome == EXCHANGE_RESPONSE_ONLY) {
         record.duration_ns = RECORD_UNKNOWN;
     }
-    set_names(&record, connection, directory);
+    set_names(&record, ends);
     return record;
 }

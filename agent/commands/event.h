@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/aggregate/aggregate.h"
 #include "agent/exchange/exchange.h"
 #include "agent/kube/directory.h"
 #include "exporters/exchange_record.h"
@@ -11,8 +12,12 @@ struct event_texts {
     char version[8];
 };
 
-/* The exchange as every event format is written from it. The record points into the exchange, the
- * directory and `texts`. */
+/* Who the directory says is at both ends: for one that never changes. */
+struct aggregate_ends event_ends(const struct directory *directory,
+                                 const struct connection *connection);
+
+/* The exchange as every event format is written from it. The record points into the exchange, what
+ * the ends point to, and `texts`. */
 struct exchange_record event_record(const struct connection *connection,
                                     const struct exchange *exchange,
-                                    const struct directory *directory, struct event_texts *texts);
+                                    const struct aggregate_ends *ends, struct event_texts *texts);

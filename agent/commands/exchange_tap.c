@@ -7,7 +7,9 @@ static void on_exchange(void *context, struct connection *connection,
 {
     const struct exchange_tap *tap = context;
     struct event_texts texts;
-    struct exchange_record record = event_record(connection, exchange, tap->directory, &texts);
+    struct aggregate_ends ends;
+    pipeline_ends(tap->pipeline, connection, &ends);
+    struct exchange_record record = event_record(connection, exchange, &ends, &texts);
     delivery_offer(tap->inlet, &record);
 }
 

@@ -1,16 +1,16 @@
 #pragma once
 
 #include "agent/exchange/exchange.h"
-#include "agent/kube/directory.h"
+#include "agent/pipeline.h"
 #include "exporters/delivery/delivery.h"
 
 /*
  * Where a worker's exchanges leave it for the exporters that deliver each of them: with the names
- * that both ends have at that moment. The worker's thread.
+ * that both ends have in the metrics as well. The worker's thread.
  */
 struct exchange_tap {
     struct delivery_inlet *inlet;
-    const struct directory *directory; /* the worker sets it when there is a newer one */
+    const struct pipeline *pipeline; /* the worker sets it */
 };
 
 /* The sink to give to the pipeline, valid as long as the tap. */

@@ -113,7 +113,8 @@ static void on_exchange(void *context, struct connection *connection,
         return;
     }
     struct event_texts texts;
-    struct exchange_record record = event_record(connection, exchange, report->directory, &texts);
+    struct aggregate_ends ends = event_ends(report->directory, connection);
+    struct exchange_record record = event_record(connection, exchange, &ends, &texts);
     if (report->options->output == OUTPUT_JSON) {
         event_json_append(&record, &report->out);
     } else {

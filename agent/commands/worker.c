@@ -59,9 +59,6 @@ static void take_directory(struct worker *worker)
 {
     worker->directory_version = directory_source_version(worker->directories);
     worker->directory = directory_source_acquire(worker->directories);
-    if (worker->tap != NULL) {
-        worker->tap->directory = worker->directory;
-    }
 }
 
 /* Between two batches: nobody holds anything of the former directory once it is given back. The
@@ -151,6 +148,9 @@ static bool open_parts(struct worker *worker, const struct live_options *live,
     if (worker->pipeline == NULL) {
         snprintf(error_out, LIVE_ERROR_SIZE, "out of memory");
         return false;
+    }
+    if (worker->tap != NULL) {
+        worker->tap->pipeline = worker->pipeline;
     }
     struct live_callbacks callbacks = {.context = worker->pipeline,
                                        .frame = pipeline_frame,

@@ -60,7 +60,7 @@ struct connection {
     struct endpoint server;
     uint32_t interface;
     enum exchange_side side;
-    uint64_t slots[7];
+    uint64_t slots[8];
 };
 
 /* One request and the response that answers it. Slices are valid until the callback returns, and

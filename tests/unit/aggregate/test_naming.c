@@ -275,6 +275,39 @@ static void everybody_is_awaited_until_the_names_are_complete(void **state)
     stage_close(&stage);
 }
 
+/* Everything that is said of both ends is the connection's, whatever becomes of the directory. */
+static void ends_are_copies(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct connection server;
+    struct aggregate_ends ends;
+    stage_open(&stage, HOLD, true, ROOM_BYTES);
+    struct workload *orders = &stage.known.rows[1].workload;
+    orders->kind = slice_of("Deployment");
+    orders->pod = slice_of("orders-x");
+    orders->node = slice_of("node-1");
+    orders->called = slice_of("orders-api");
+    opened(&stage, &server, EXCHANGE_SERVER, 7);
+    aggregate_shard_ends(stage.shard, &server, &ends);
+    assert_false(ends.client_known || ends.server_known);
+    naming_set_directory(stage.naming, &stage.known);
+    naming_set_directory(stage.naming, &stage.nobody);
+    memset(&stage.known, 0, sizeof(stage.known));
+    aggregate_shard_ends(stage.shard, &server, &ends);
+    assert_true(ends.client_known && ends.server_known);
+    assert_true(slice_equal(ends.client.namespace, slice_of("shop")));
+    assert_true(slice_equal(ends.client.service, slice_of("gateway")));
+    assert_int_equal(ends.client.kind.length + ends.client.pod.length, 0);
+    assert_true(slice_equal(ends.server.service, slice_of("orders")));
+    assert_true(slice_equal(ends.server.kind, slice_of("Deployment")));
+    assert_true(slice_equal(ends.server.pod, slice_of("orders-x")));
+    assert_true(slice_equal(ends.server.node, slice_of("node-1")));
+    assert_true(slice_equal(ends.server.called, slice_of("orders-api")));
+    assert_true(slice_equal(ends.server.called_namespace, slice_of("store")));
+    stage_close(&stage);
+}
+
 /* What an address was called before its interface appeared is another pod's name. */
 static void former_names_are_not_taken(void **state)
 {
@@ -442,6 +475,7 @@ int main(void)
         cmocka_unit_test(peers_are_awaited_only_where_they_will_be_known),
         cmocka_unit_test(own_ends_are_pods),
         cmocka_unit_test(everybody_is_awaited_until_the_names_are_complete),
+        cmocka_unit_test(ends_are_copies),
         cmocka_unit_test(former_names_are_not_taken),
         cmocka_unit_test(configured_names_have_no_beginning),
         cmocka_unit_test(nobody_waits_beyond_the_interface),
