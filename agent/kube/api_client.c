@@ -148,7 +148,6 @@ static size_t on_body(char *bytes, size_t unit, size_t count, void *context)
 {
     struct api_transfer *transfer = context;
     size_t length = unit * count;
-    count_bytes(transfer);
     struct slice body = {bytes, length};
     if (status_of(transfer) != 200) {
         refusal_add(&transfer->refusal, body);
@@ -367,6 +366,10 @@ void api_client_work(struct api_client *client, int timeout_ms)
     int running = 0;
     curl_multi_poll(client->multi, NULL, 0, timeout_ms, NULL);
     curl_multi_perform(client->multi, &running);
+    /* libcurl counts bytes only after it has handed them on. */
+    for (struct api_transfer *at = client->transfers; at != NULL; at = at->next) {
+        count_bytes(at);
+    }
     int left = 0;
     CURLMsg *message = NULL;
     while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {

@@ -364,13 +364,13 @@ static void work(struct kube *kube)
         publish(kube, now_ns);
     }
     note_shown(kube);
+    copy_status(kube); /* before anybody is told that it changed */
     report_nameless(kube);
     for (unsigned i = 0; i < KUBE_KINDS; i++) {
         if (kube->followers[i] != NULL) {
             report_changes(kube, (enum kube_kind)i);
         }
     }
-    copy_status(kube);
     api_client_work(kube->client, poll_ms(kube, now_ns));
 }
 
