@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How this agent's deliveries begin their User-Agent. */
+#define OWN_USER_AGENT "vethscope/"
 /* Longer values are compared by their beginning. */
 #define GLOB_TEXT_MAX 512
 
@@ -19,17 +21,31 @@ struct selection {
     uint16_t own_port;
 };
 
-static bool is_own(const struct selection *selection, const struct connection *connection)
+static bool is_own_address(const struct selection *selection, const struct address *address)
 {
-    if (selection->own_port == 0 || connection->server.port != selection->own_port) {
-        return false;
-    }
     for (size_t i = 0; i < selection->own_address_count; i++) {
-        if (address_equal(&selection->own_addresses[i], &connection->server.address)) {
+        if (address_equal(&selection->own_addresses[i], address)) {
             return true;
         }
     }
     return false;
+}
+
+/* Somebody asks the agent. */
+static bool is_own(const struct selection *selection, const struct connection *connection)
+{
+    return selection->own_port != 0 && connection->server.port == selection->own_port &&
+           is_own_address(selection, &connection->server.address);
+}
+
+/* The agent delivers; another one that says so has another address. */
+static bool is_own_delivery(const struct selection *selection, const struct connection *connection,
+                            const struct exchange *exchange)
+{
+    size_t length = strlen(OWN_USER_AGENT);
+    return exchange->user_agent.length > length &&
+           memcmp(exchange->user_agent.data, OWN_USER_AGENT, length) == 0 &&
+           is_own_address(selection, &connection->client.address);
 }
 
 static bool glob_fits(const char *pattern, struct slice value)
@@ -73,7 +89,8 @@ static void on_exchange(void *context, struct connection *connection,
                         const struct exchange *exchange)
 {
     const struct selection *selection = context;
-    if (!is_own(selection, connection) && !is_excluded(selection, connection, exchange)) {
+    if (!is_own(selection, connection) && !is_own_delivery(selection, connection, exchange) &&
+        !is_excluded(selection, connection, exchange)) {
         selection->next.exchange(selection->next.context, connection, exchange);
     }
 }

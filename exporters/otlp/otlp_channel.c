@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #define SCOPE_NAME "vethscope"
-#define USER_AGENT "vethscope-otlp"
 /* A request before compression; receivers refuse bodies of some MiB. */
 #define REQUEST_BYTES ((size_t)1 << 20)
 /* How long the first item of a request waits for others. */
@@ -18,6 +17,7 @@ struct otlp_channel {
     struct otlp_request_options request;
     struct byte_writer scope;
     struct byte_writer body;
+    char user_agent[OTLP_NAME_SIZE];
 };
 
 /* OTLP 1.x, "OTLP/HTTP Response": all others would fail again. */
@@ -91,7 +91,7 @@ static bool open_post(struct otlp_channel *channel, const struct otlp_options *o
 {
     struct http_post_options post = {.url = url,
                                      .content_type = "application/x-protobuf",
-                                     .user_agent = USER_AGENT,
+                                     .user_agent = channel->user_agent,
                                      .headers = options->headers,
                                      .header_count = options->header_count,
                                      .compression = options->compression,
@@ -102,6 +102,8 @@ static bool open_post(struct otlp_channel *channel, const struct otlp_options *o
                                      .patience_ms = patience,
                                      .context = channel};
     int status = 0;
+    snprintf(channel->user_agent, sizeof(channel->user_agent), SCOPE_NAME "/%.*s",
+             (int)options->agent.version.length, options->agent.version.data);
     channel->post = http_post_new(&post, &status);
     if (channel->post == NULL) {
         snprintf(error_out, OUTBOX_ERROR_SIZE, "%s",

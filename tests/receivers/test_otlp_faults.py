@@ -191,6 +191,29 @@ def check_sampling(checks, shop, module):
     receiver.close()
 
 
+def check_own_traffic(checks, shop):
+    """A receiver that is a pod of the node: what the agent sends there is not the node's traffic, or
+    each span would make another one."""
+    shop.before = shop.sent
+    shop.lab.node.ip("address", "add", "10.77.255.254/16", "dev", "bridge")
+    agent = shop.lab.agent(name="own", config=f"""
+otlp:
+  endpoint: http://{shop.server.address}
+  metrics: {{interval: 200ms}}
+""")
+    shop.send(REQUESTS, "own")
+    metrics = shop.wait_captured(agent)
+    wait_until(lambda: account(agent.metrics(), "otlp_metrics")["sent"] > 0 and
+               account(agent.metrics(), EXPORTER)["sent"] == REQUESTS, 20, "deliveries to a pod")
+    time.sleep(1)
+    metrics = agent.metrics()
+    for side in ("server", "client"):
+        checks.equal(f"own: requests counted on the side of the {side}", metrics.total(
+            f"http_{side}_request_duration_seconds_count"), REQUESTS)
+    checks.equal("own: spans", account(metrics, EXPORTER)["given"], REQUESTS)
+    agent.stop()
+
+
 def check_tls(checks, shop, module):
     """A certificate that nobody vouches for gets nothing; the right one, and ours, do."""
     directory = shop.lab.directory
@@ -230,6 +253,7 @@ def main():
         check_bounded(checks, shop, module)
         check_sampling(checks, shop, module)
         check_tls(checks, shop, module)
+        check_own_traffic(checks, shop)
 
 
 if __name__ == "__main__":

@@ -89,6 +89,31 @@ static void own_traffic_is_left_out(void **state)
     selection_free(selection);
 }
 
+/* What is sent from here under the agent's name; what only claims the name is not. */
+static void own_deliveries_are_left_out(void **state)
+{
+    (void)state;
+    struct passed passed = {0};
+    struct exchange_sink next = {&passed, count_exchange, count_event};
+    struct address own = address("10.9.9.9"); /* the client of connection_to */
+    struct address other = address("10.9.9.8");
+    struct selection_options options = {.own_addresses = &own, .own_address_count = 1};
+    struct selection *selection = selection_new(&options, &next);
+    options.own_addresses = &other;
+    struct selection *elsewhere = selection_new(&options, &next);
+    struct exchange exchange = {.user_agent = slice_of("vethscope/0.1.0")};
+    assert_false(passes(selection, &passed, "10.0.0.2", 4318, &exchange));
+    assert_true(passes(elsewhere, &passed, "10.0.0.2", 4318, &exchange));
+    exchange.user_agent = slice_of("vethscope");
+    assert_true(passes(selection, &passed, "10.0.0.2", 4318, &exchange));
+    exchange.user_agent = slice_of("curl/8 vethscope/0.1.0");
+    assert_true(passes(selection, &passed, "10.0.0.2", 4318, &exchange));
+    exchange.user_agent = (struct slice){0};
+    assert_true(passes(selection, &passed, "10.0.0.2", 4318, &exchange));
+    selection_free(selection);
+    selection_free(elsewhere);
+}
+
 static void first_rule_that_fits_decides(void **state)
 {
     (void)state;
@@ -172,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_traffic_is_left_out),
+        cmocka_unit_test(own_deliveries_are_left_out),
         cmocka_unit_test(first_rule_that_fits_decides),
         cmocka_unit_test(unknown_servers_have_the_names_of_the_metrics),
         cmocka_unit_test(long_values_are_compared_by_their_beginning),
