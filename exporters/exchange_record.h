@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 /*
- * One exchange as every event format is written from it. Absent: data NULL, RECORD_UNKNOWN for
- * numbers, 0 for the status. Texts are the peer's bytes; writers escape them.
+ * One exchange as every event format is written from it. All texts lie between `side` and `status`.
+ * Absent: data NULL, RECORD_UNKNOWN for numbers, 0 for the status. Texts are the peer's bytes;
+ * writers escape them.
  */
 #define RECORD_UNKNOWN UINT64_MAX
 #define RECORD_TIME_UNKNOWN INT64_MIN /* of time_ns */

@@ -1,48 +1,39 @@
 #include "exporters/delivery/packed_record.h"
 
-/*
- * The struct itself, its pointers meaningless, then the interim statuses, then the texts in the
- * order of this table. A text of the struct that is not in the table would arrive as a wild
- * pointer: packed_record_read clears nothing that it does not know.
- */
-static const size_t texts[] = {
-    offsetof(struct exchange_record, side),
-    offsetof(struct exchange_record, client),
-    offsetof(struct exchange_record, server),
-    offsetof(struct exchange_record, client_namespace),
-    offsetof(struct exchange_record, client_service),
-    offsetof(struct exchange_record, client_kind),
-    offsetof(struct exchange_record, client_pod),
-    offsetof(struct exchange_record, client_node),
-    offsetof(struct exchange_record, server_namespace),
-    offsetof(struct exchange_record, server_service),
-    offsetof(struct exchange_record, server_kind),
-    offsetof(struct exchange_record, server_pod),
-    offsetof(struct exchange_record, server_node),
-    offsetof(struct exchange_record, called_namespace),
-    offsetof(struct exchange_record, called_service),
-    offsetof(struct exchange_record, method),
-    offsetof(struct exchange_record, target),
-    offsetof(struct exchange_record, route),
-    offsetof(struct exchange_record, host),
-    offsetof(struct exchange_record, user_agent),
-    offsetof(struct exchange_record, trace_id),
-    offsetof(struct exchange_record, version),
-    offsetof(struct exchange_record, outcome),
-    offsetof(struct exchange_record, reason),
-};
-#define TEXTS (sizeof(texts) / sizeof(texts[0]))
+#include <assert.h>
 
-static const struct text *text_at(const struct exchange_record *record, size_t i)
+/*
+ * What is in front of the texts, what is behind them, the texts' lengths, the interim statuses, and
+ * then the texts themselves: without their pointers half of the struct need not be copied.
+ */
+
+#define FIRST_TEXT offsetof(struct exchange_record, side)
+#define BEHIND_TEXTS offsetof(struct exchange_record, status)
+#define TEXTS ((BEHIND_TEXTS - FIRST_TEXT) / sizeof(struct text))
+#define TAIL_SIZE (sizeof(struct exchange_record) - BEHIND_TEXTS)
+/* Of an absent text. */
+#define ABSENT UINT32_MAX
+
+static_assert((BEHIND_TEXTS - FIRST_TEXT) % sizeof(struct text) == 0,
+              "nothing but texts lies between side and status");
+
+struct lengths {
+    uint32_t of[TEXTS];
+};
+
+#define FIXED_SIZE (FIRST_TEXT + TAIL_SIZE + sizeof(struct lengths))
+
+static const struct text *texts_of(const struct exchange_record *record)
 {
-    return (const struct text *)(const void *)((const char *)record + texts[i]);
+    return (const struct text *)(const void *)((const char *)record + FIRST_TEXT);
 }
 
 size_t packed_record_size(const struct exchange_record *record)
 {
-    size_t size = sizeof(*record) + record->interim_count * sizeof(record->interim[0]);
+    const struct text *texts = texts_of(record);
+    size_t size = FIXED_SIZE + record->interim_count * sizeof(record->interim[0]);
     for (size_t i = 0; i < TEXTS; i++) {
-        size += text_at(record, i)->length;
+        size += texts[i].length;
     }
     return size;
 }
@@ -50,33 +41,41 @@ size_t packed_record_size(const struct exchange_record *record)
 void packed_record_write(const struct exchange_record *record, void *room)
 {
     char *at = room;
-    memcpy(at, record, sizeof(*record));
-    at += sizeof(*record);
+    const struct text *texts = texts_of(record);
+    struct lengths lengths;
+    memcpy(at, record, FIRST_TEXT);
+    memcpy(at + FIRST_TEXT, (const char *)record + BEHIND_TEXTS, TAIL_SIZE);
+    char *lengths_at = at + FIRST_TEXT + TAIL_SIZE;
+    at += FIXED_SIZE;
     size_t interim = record->interim_count * sizeof(record->interim[0]);
     if (interim > 0) {
         memcpy(at, record->interim, interim);
         at += interim;
     }
     for (size_t i = 0; i < TEXTS; i++) {
-        const struct text *text = text_at(record, i);
-        if (text->length > 0) {
-            memcpy(at, text->data, text->length);
-            at += text->length;
+        lengths.of[i] = texts[i].data == NULL ? ABSENT : (uint32_t)texts[i].length;
+        if (texts[i].length > 0) {
+            memcpy(at, texts[i].data, texts[i].length);
+            at += texts[i].length;
         }
     }
+    memcpy(lengths_at, &lengths, sizeof(lengths));
 }
 
 void packed_record_read(const void *packed, struct exchange_record *record_out)
 {
     const char *at = packed;
-    memcpy(record_out, at, sizeof(*record_out));
-    at += sizeof(*record_out);
+    struct lengths lengths;
+    struct text *texts = (struct text *)(void *)((char *)record_out + FIRST_TEXT);
+    memcpy(record_out, at, FIRST_TEXT);
+    memcpy((char *)record_out + BEHIND_TEXTS, at + FIRST_TEXT, TAIL_SIZE);
+    memcpy(&lengths, at + FIRST_TEXT + TAIL_SIZE, sizeof(lengths));
+    at += FIXED_SIZE;
     record_out->interim = (const uint16_t *)(const void *)at;
     at += record_out->interim_count * sizeof(record_out->interim[0]);
     for (size_t i = 0; i < TEXTS; i++) {
-        struct text *text = (struct text *)(void *)((char *)record_out + texts[i]);
-        /* Absent stays absent, empty stays empty. */
-        text->data = text->data == NULL ? NULL : at;
-        at += text->length;
+        bool absent = lengths.of[i] == ABSENT;
+        texts[i] = absent ? (struct text){0} : (struct text){at, lengths.of[i]};
+        at += texts[i].length;
     }
 }

@@ -91,7 +91,7 @@ static void test_every_text_moves_along(void **state)
     free(packed);
 }
 
-/* A text that is added to the record and not to the table of packed_record.c shows here. */
+/* All texts, also those that are added to the record later. */
 static void test_nothing_of_the_original_is_left(void **state)
 {
     (void)state;
@@ -122,7 +122,7 @@ static void test_absent_stays_absent(void **state)
     (void)state;
     struct exchange_record record = {.method = text_of(""), .status = 1};
     char packed[sizeof(record)];
-    assert_int_equal(packed_record_size(&record), sizeof(record));
+    assert_in_range(packed_record_size(&record), 1, sizeof(packed));
     packed_record_write(&record, packed);
     struct exchange_record read;
     packed_record_read(packed, &read);
