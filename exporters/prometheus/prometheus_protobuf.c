@@ -55,8 +55,9 @@ static void write_family(void *context, const struct metric_family *family)
 {
     struct prometheus_protobuf *protobuf = context;
     struct byte_writer *out = protobuf->out;
-    Io__Prometheus__Client__MetricFamily message = IO__PROMETHEUS__CLIENT__METRIC_FAMILY__INIT;
+    Io__Prometheus__Client__MetricFamily message;
     prometheus_protobuf_end_family(protobuf);
+    io__prometheus__client__metric_family__init(&message);
     message.name = own_string(family->name);
     message.help = own_string(family->help);
     message.unit = own_string(family->unit);

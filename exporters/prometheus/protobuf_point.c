@@ -17,10 +17,6 @@
 /* A byte of a string is replaced by U+FFFD at worst: three bytes. */
 #define STRING_GROWTH 3
 
-static const Io__Prometheus__Client__LabelPair empty_label =
-    IO__PROMETHEUS__CLIENT__LABEL_PAIR__INIT;
-static const Io__Prometheus__Client__Timestamp empty_time = IO__PROMETHEUS__CLIENT__TIMESTAMP__INIT;
-
 /* A bucket and what belongs to it. */
 struct bucket_messages {
     Io__Prometheus__Client__Bucket bucket;
@@ -105,7 +101,7 @@ static bool grow_labels(struct protobuf_point *messages, size_t count)
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        messages->labels[i] = empty_label;
+        io__prometheus__client__label_pair__init(&messages->labels[i]);
         messages->label_pointers[i] = &messages->labels[i];
     }
     messages->label_room = count;
@@ -117,10 +113,10 @@ static void link_bucket(struct bucket_messages *one)
     static char name[] = "trace_id";
     io__prometheus__client__bucket__init(&one->bucket);
     io__prometheus__client__exemplar__init(&one->exemplar);
-    one->label = empty_label;
+    io__prometheus__client__label_pair__init(&one->label);
     one->label.name = name;
     one->labels[0] = &one->label;
-    one->time = empty_time;
+    io__prometheus__client__timestamp__init(&one->time);
     one->exemplar.label = one->labels;
     one->exemplar.n_label = 1;
     one->exemplar.timestamp = &one->time;
