@@ -14,3 +14,9 @@ printf '\n== bench_read\n'
 python3 tests/bench/bench_read.py
 printf '\n== bench_blind\n'
 python3 tests/bench/bench_blind.py
+printf '\n== bench_events_kafka\n'
+python3 tests/bench/bench_events_kafka.py
+if tests/kube/build.py --check 2>/dev/null; then
+    printf '\n== bench_kube_api\n'
+    KUBE_DUMP=build/release/tests/kube/kube_dump python3 tests/bench/bench_kube_api.py
+fi

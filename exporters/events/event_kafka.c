@@ -272,8 +272,9 @@ static void produce_all(struct event_kafka *kafka, const struct outbox_batch *ba
 
 static void wait_for_all(struct event_kafka *kafka)
 {
+    /* Not rd_kafka_flush, under which its threads poll without a pause. */
     while (kafka->under_way > 0 && !kafka->fatal && sender_patience_ms(kafka->sender) > 0) {
-        rd_kafka_flush(kafka->producer, POLL_MS);
+        rd_kafka_poll(kafka->producer, POLL_MS);
     }
     if (kafka->under_way > 0) {
         rd_kafka_purge(kafka->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);

@@ -15,9 +15,10 @@
  */
 
 #define NS_PER_SECOND INT64_C(1000000000)
-/* A file is written in portions of this, Kafka given as much at a time. */
+/* A file is written in portions of this. */
 #define FILE_BATCH_BYTES ((size_t)1 << 20)
-#define KAFKA_BATCH_BYTES ((size_t)4 << 20)
+/* One of librdkafka's requests: while several wait, its threads poll without a pause. */
+#define KAFKA_BATCH_BYTES ((size_t)900 << 10)
 /* librdkafka gathers by itself. */
 #define KAFKA_BATCH_MS 50
 /* A namespace, a slash and a service; longer keys are cut. */
