@@ -279,7 +279,7 @@ enum lobby_answer lobby_add_event(struct lobby *lobby, uint32_t guest,
     if (add_to_last(lobby, guest, event)) {
         return LOBBY_KEPT;
     }
-    size_t size = sizeof(struct kept_event) + event->method.length;
+    size_t size = sizeof(struct kept_event) + event->method.length + event->server_name.length;
     if (size > lobby->size / LARGEST_SHARE) {
         return LOBBY_NEVER;
     }
@@ -291,6 +291,7 @@ enum lobby_answer lobby_add_event(struct lobby *lobby, uint32_t guest,
     kept->event = *event;
     char *at = (char *)(kept + 1);
     keep_text(&kept->event.method, &at);
+    keep_text(&kept->event.server_name, &at);
     link_record(lobby, guest, &kept->record);
     if (event->kind == CONNECTION_CLOSED) {
         struct guest *of = &lobby->guests[guest];

@@ -2,6 +2,7 @@
 
 #include "agent/base/address.h"
 #include "agent/base/slice.h"
+#include "agent/exchange/outcome.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,38 +12,6 @@
 enum exchange_side {
     EXCHANGE_SERVER,
     EXCHANGE_CLIENT
-};
-
-enum exchange_outcome {
-    EXCHANGE_COMPLETE,
-    /* What went wrong between client and server: the error_type of the metrics. */
-    EXCHANGE_CLIENT_CLOSED,      /* the client ended the connection before the answer was whole */
-    EXCHANGE_SERVER_CLOSED,      /* the server ended it without an answer */
-    EXCHANGE_CONNECTION_RESET,   /* the server reset it before the answer was whole */
-    EXCHANGE_TRUNCATED_RESPONSE, /* the server ended it inside the answer's body */
-    EXCHANGE_TIMEOUT,            /* nothing more came until the idle connection expired */
-    EXCHANGE_UNPARSABLE,         /* what came as an answer was not HTTP */
-    /* What the observer missed; never an error of the application. */
-    EXCHANGE_REQUEST_ONLY,
-    EXCHANGE_RESPONSE_ONLY,
-};
-
-/* Why a request or a response stands alone. */
-enum exchange_reason {
-    EXCHANGE_REASON_NONE,
-    EXCHANGE_REASON_CAPTURE_END,
-    EXCHANGE_REASON_GAP,
-    EXCHANGE_REASON_EVICTED,
-    EXCHANGE_REASON_INTERFACE_GONE,
-    EXCHANGE_REASON_MIDSTREAM,
-    EXCHANGE_REASON_UNSOLICITED, /* an answer to nothing, as 408 on an idle connection */
-};
-
-/* What the request's trace context says about recording its trace. */
-enum exchange_sampling {
-    EXCHANGE_SAMPLING_OPEN, /* nothing */
-    EXCHANGE_NOT_SAMPLED,
-    EXCHANGE_SAMPLED
 };
 
 /* What is not known. */
@@ -63,8 +32,9 @@ struct connection {
     uint64_t slots[8];
 };
 
-/* One request and the response that answers it. Slices are valid until the callback returns, and
- * hold any bytes. Absent: data NULL, or one of the three above. */
+/* One request and the response that answers it. Slices are valid until the callback returns (who
+ * keeps an exchange copies each of them, as aggregate/lobby.c), and hold any bytes. Absent: data
+ * NULL, or one of the three above. */
 struct exchange {
     int64_t start_ns;          /* first byte of the request (of the response in RESPONSE_ONLY) */
     int64_t request_end_ns;    /* last byte of the request */
@@ -110,7 +80,7 @@ enum connection_event_kind {
 struct connection_event {
     enum connection_event_kind kind;
     uint64_t amount;
-    const char *protocol; /* "tls", "http2", "http09", "websocket", "connect", "unknown", ... */
+    const char *protocol;     /* "tls", "http2", "http09", "websocket", "connect", "unknown", ... */
     struct slice server_name; /* with BLIND: whom a TLS client asked for (SNI) */
     struct slice method;
 };
@@ -122,7 +92,3 @@ struct exchange_sink {
     void (*event)(void *context, struct connection *connection,
                   const struct connection_event *event);
 };
-
-/* The names used in JSON and in metrics: "complete", "client_closed", ...; "gap", ... */
-const char *exchange_outcome_name(enum exchange_outcome outcome);
-const char *exchange_reason_name(enum exchange_reason reason);

@@ -133,6 +133,18 @@ static void texts_are_copies(void **state)
     assert_true(slice_equal(told.exchange.user_agent, slice_of("curl")));
     assert_true(slice_equal(told.exchange.trace_id, slice_of("0123")));
     assert_int_equal(told.exchange.status, 204);
+    char names[] = "GETshop.example";
+    const struct connection_event event = {.kind = CONNECTION_BLIND,
+                                           .protocol = "tls",
+                                           .method = {names, 3},
+                                           .server_name = {names + 3, 12}};
+    guest = lobby_enter(room, &connection, 0);
+    assert_int_equal(lobby_add_event(room, guest, &event), LOBBY_KEPT);
+    memset(names, 'x', sizeof(names));
+    lobby_leave(room, guest, &sink);
+    assert_true(slice_equal(told.event.method, slice_of("GET")));
+    assert_true(slice_equal(told.event.server_name, slice_of("shop.example")));
+    assert_string_equal(told.event.protocol, "tls");
     exchange = (struct exchange){.route = {"", 0}};
     guest = lobby_enter(room, &connection, 0);
     assert_int_equal(lobby_add_exchange(room, guest, &exchange), LOBBY_KEPT);
