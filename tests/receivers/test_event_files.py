@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import events  # noqa: E402
 from checks import Checks  # noqa: E402
-from lab import Lab, run, wait_until  # noqa: E402
+from lab import Lab, command, run, wait_until  # noqa: E402
 from shop import CLIENT_SIDE, SERVER_SIDE, Shop, account, wait_balanced  # noqa: E402
 
 REQUESTS = 3000
@@ -82,6 +82,18 @@ def check_file(checks, shop, module, compression):
         name.stat().st_size <= (524288 if compression == "none" else 65536) for name in files))
 
 
+def check_example(checks, shop, path):
+    """The reader that docs/events.md shows."""
+    page = (events.PROTO_DIR.parents[1] / "docs" / "events.md").read_text()
+    script = shop.lab.directory / "reader.py"
+    script.write_text(page.split("```python\n")[1].split("```")[0])
+    lines = command(sys.executable, script, path).splitlines()
+    statuses = shop.status_by_target()
+    checks.true("the example reads every event of a file", lines and all(
+        line.split()[:3] == ["GET", target, str(statuses[target])]
+        for line in lines for target in [line.split()[1]]), lines[:3])
+
+
 def check_filter(checks, shop, module):
     path = shop.lab.directory / "filtered.pb"
     agent = shop.lab.agent(name="filtered", config=config(shop, path, """
@@ -144,6 +156,7 @@ def main():
         shop = Shop(lab)
         for compression in ("none", "zstd"):
             check_file(checks, shop, module, compression)
+        check_example(checks, shop, lab.directory / "none.pb")
         check_filter(checks, shop, module)
         check_rate(checks, shop, module)
         check_kill(checks, shop, module)
