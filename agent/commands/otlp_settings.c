@@ -334,18 +334,22 @@ static int read_headers(const struct reading *reading)
 
 /* ---- resources ---- */
 
+static bool is(struct text text, const char *name)
+{
+    return text.data != NULL && text.length == strlen(name) &&
+           memcmp(text.data, name, text.length) == 0;
+}
+
 static void add_extra(struct otlp_settings *settings, const char *name, const char *value)
 {
-    struct text key = text_of(name);
     for (size_t i = 0; i < settings->options.extra_count; i++) {
-        const struct text other = settings->extras[i].key;
-        if (other.length == key.length && memcmp(other.data, key.data, key.length) == 0) {
+        if (is(settings->extras[i].key, name)) {
             return; /* what came first stands */
         }
     }
     if (settings->options.extra_count < OTLP_EXTRAS_MAX) {
         settings->extras[settings->options.extra_count++] =
-            (struct otlp_extra){key, text_of(value)};
+            (struct otlp_extra){text_of(name), text_of(value)};
     }
 }
 
@@ -365,8 +369,7 @@ static int name_agent(const struct reading *reading)
     settings->options.agent.host = text_of(kept);
     settings->options.agent.name = text_of(name);
     for (size_t i = 0; named == NULL && i < settings->options.extra_count; i++) {
-        if (settings->extras[i].key.length == strlen("service.name") &&
-            memcmp(settings->extras[i].key.data, "service.name", strlen("service.name")) == 0) {
+        if (is(settings->extras[i].key, "service.name")) {
             settings->options.agent.name = settings->extras[i].value;
         }
     }

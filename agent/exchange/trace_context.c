@@ -74,7 +74,7 @@ static bool set_trace_id(struct trace_context *context, const char *digits, size
     bool zero = true;
     memset(context->trace_id, '0', width - length);
     for (size_t i = 0; i < length; i++) {
-        int value = hex_value(digits[i]);
+        unsigned value = (unsigned)hex_value(digits[i]) & 0xf;
         context->trace_id[width - length + i] = "0123456789abcdef"[value];
         zero = zero && value == 0;
     }
