@@ -10,6 +10,13 @@
 #define FIRST_CAPACITY 4096
 /* Doubles hold every whole number up to this one. */
 #define LARGEST_WHOLE 9007199254740992.0
+/* Nanoseconds in a second, and their decimal places. */
+#define NANO 1e9
+#define FRACTION_DIGITS 9
+/* The smallest number that printf's %g writes without an exponent. */
+#define FIRST_PLAIN 1e-4
+/* So many digits are always kept by a double. */
+#define DIGITS_15 1e15
 /* Decimal digits of UINT64_MAX. */
 #define UNSIGNED_DIGITS 20
 /* Bytes of the longest varint: 64 bits, 7 in each. */
@@ -113,6 +120,32 @@ static void append_whole(struct byte_writer *writer, double value)
     byte_writer_unsigned(writer, (uint64_t)fabs(value));
 }
 
+/* Most numbers here count nanoseconds: decimals of nine places are written without printf and come
+ * out as it would write them. False: it is none, or one that printf writes with an exponent. */
+static bool append_nanoseconds(struct byte_writer *writer, double value)
+{
+    char digits[FRACTION_DIGITS];
+    double whole = nearbyint(fabs(value) * NANO);
+    if (whole < FIRST_PLAIN * NANO || whole >= DIGITS_15 || whole / NANO != fabs(value)) {
+        return false;
+    }
+    uint64_t count = (uint64_t)whole;
+    uint64_t fraction = count % (uint64_t)NANO;
+    size_t length = 0;
+    for (size_t i = FRACTION_DIGITS; i > 0; i--) {
+        digits[i - 1] = (char)('0' + fraction % 10);
+        length = length == 0 && digits[i - 1] != '0' ? i : length;
+        fraction /= 10;
+    }
+    if (signbit(value)) {
+        byte_writer_byte(writer, '-');
+    }
+    byte_writer_unsigned(writer, count / (uint64_t)NANO);
+    byte_writer_byte(writer, '.');
+    byte_writer_append(writer, digits, length);
+    return true;
+}
+
 static void append_shortest(struct byte_writer *writer, double value)
 {
     char text[BYTE_WRITER_NUMBER_SIZE];
@@ -135,7 +168,7 @@ void byte_writer_number(struct byte_writer *writer, double value)
         byte_writer_string(writer, value > 0 ? "+Inf" : "-Inf");
     } else if (fabs(value) <= LARGEST_WHOLE && value == trunc(value)) {
         append_whole(writer, value);
-    } else {
+    } else if (!append_nanoseconds(writer, value)) {
         append_shortest(writer, value);
     }
 }

@@ -240,8 +240,8 @@ static const struct schema_key metrics_keys[] = {
         .offset = offsetof(struct config_metrics, created_lines),
         .fallback = "false",
         .choices = "false|true",
-        .help = "A _created line for each counter and histogram in OpenMetrics. Prometheus before "
-                "3 keeps each as one more series.",
+        .help = "A _created line for each counter and histogram in OpenMetrics. Prometheus keeps "
+                "each as one more series.",
     },
 };
 static const struct schema_section metrics_section = KEYS(metrics_keys);

@@ -139,7 +139,7 @@ static struct MHD_Response *response_of(struct scrape *scrape)
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
         scrape->out.length, body, scrape_release, scrape);
     if (response == NULL) {
-        scrape_release(scrape);
+        atomic_fetch_sub(&scrape->holders, 1); /* the request holds it still */
         return NULL;
     }
     MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");

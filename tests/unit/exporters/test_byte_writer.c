@@ -163,6 +163,37 @@ static void test_utf8(void **state)
     byte_writer_fini(&writer);
 }
 
+/* What is written without printf is what printf would write. */
+static void test_nanoseconds(void **state)
+{
+    (void)state;
+    uint64_t random = 1;
+    for (int i = 0; i < 200000; i++) {
+        random = random * 6364136223846793005U + 1442695040888963407U;
+        uint64_t count = random >> (i % 60);
+        double value = (double)count / (i % 3 == 0 ? 1e9 : i % 3 == 1 ? 1e6 : 3e9);
+        char expected[64];
+        char written[64];
+        for (int precision = 15; precision <= 17; precision++) {
+            snprintf(expected, sizeof(expected), "%.*g", precision, value);
+            if (strtod(expected, NULL) == value) {
+                break;
+            }
+        }
+        struct byte_writer writer;
+        byte_writer_init(&writer);
+        byte_writer_number(&writer, value);
+        assert_true(writer.length < sizeof(written));
+        memcpy(written, writer.data, writer.length);
+        written[writer.length] = '\0';
+        byte_writer_fini(&writer);
+        if (value != trunc(value)) { /* whole numbers never have an exponent */
+            assert_string_equal(written, expected);
+        }
+        assert_true(strtod(written, NULL) == value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_growth_keeps_bytes),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_nanoseconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
