@@ -33,7 +33,7 @@ test-matrix: ## real servers and clients against each other, exact counts; about
 test-cluster: ## names from a real API server; needs Go 1.24, which builds it the first time
 	@.ci/setup.sh cluster
 	@tests/kube/build.py
-	@.ci/build.sh release kube_dump
+	@.ci/build.sh release kube_dump vethscope
 	@ctest --test-dir build/release -L '^cluster$$' --verbose --no-tests=error
 
 test-receivers: ## real receivers of what vethscope sends: Prometheus, a Collector, Kafka, files, HTTP

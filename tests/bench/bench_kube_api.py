@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """What following a cluster costs its API server: requests and bytes, of one agent, measured; and
-what 5,000 agents make of it, computed.
+what as many agents as nodes make of it, reckoned.
 
 First what each way of learning names would cost an object, then what the agent really asks for: to
 get in step, in a quiet cluster, and while pods are replaced. Objects are as large as real ones.
 """
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import os
@@ -14,6 +15,7 @@ import pathlib
 import ssl
 import statistics
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -32,15 +34,22 @@ PODS = 1200
 SERVICES = 80
 # Of the pods, so many back a service.
 BACKING = 800
+REPLICA_SETS = 97
 QUIET_SECONDS = int(os.environ.get("QUIET_SECONDS", "150"))
 REPLACED = 60
 LOOKUPS = 100
 PROTOBUF = "application/vnd.kubernetes.protobuf"
+METADATA_EVENT = f"{PROTOBUF};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA = f"{PROTOBUF};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-# The large cluster for which everything is reckoned.
-LARGE = {"pods": 150_000, "nodes": 5_000, "services": 10_000}
+# The clusters for which it is reckoned what one agent a node costs.
+LARGE_NODES = (100, 500, 1_000, 5_000)
+PODS_PER_NODE = 30
+SERVICES_PER_NODE = 2
+# A Deployment keeps ten old ones.
+REPLICA_SETS_PER_SERVICE = 11
 # A node's status is written so often where nothing happens.
 HEARTBEATS_PER_HOUR = 12
+# Of all pods; 10 % replaces each of them two or three times a day.
 CHURN_PER_HOUR = 0.1
 
 
@@ -72,7 +81,7 @@ def populate(api):
                   for index in range(SERVICES)]
     manifests += [slice_of(index) for index in range(SERVICES)]
     manifests += [objects.replica_set(f"shop-frontend-{index}-7d9c5b8f6d", f"shop-frontend-{index}")
-                  for index in range(97)]
+                  for index in range(REPLICA_SETS)]
     manifests += [pod_of(number) for number in range(PODS)]
     with concurrent.futures.ThreadPoolExecutor(4) as workers:
         list(workers.map(api.create, manifests))
@@ -115,7 +124,7 @@ def print_sizes(cluster):
             ("services", "Service", PROTOBUF, SERVICES),
             ("endpoint slices of ten", "EndpointSlice", PROTOBUF, SERVICES),
             ("nodes", "Node", PROTOBUF, NODES), ("nodes, metadata only", "Node", METADATA, NODES),
-            ("replica sets, metadata only", "ReplicaSet", METADATA, 97)]
+            ("replica sets, metadata only", "ReplicaSet", METADATA, REPLICA_SETS)]
     print("\nbytes an object")
     for what, kind, accept, count in rows:
         path = f"{collection(kind)}?resourceVersion=0"
@@ -136,6 +145,48 @@ def print_lookups(cluster):
     print(f"\na pod by its address among {PODS}: {received / LOOKUPS:.0f} bytes, "
           f"{statistics.median(times) * 1000:.1f} ms, {cpu * 1000:.2f} ms of the server's CPU, "
           f"which grows with the number of pods")
+
+
+class RawWatch:
+    """A watch whose bytes are only counted."""
+
+    def __init__(self, cluster, path, accept):
+        self.received = 0
+        self.connection = http.client.HTTPSConnection(
+            "127.0.0.1", cluster.port,
+            context=ssl.create_default_context(cafile=str(cluster.ca_file)))
+        self.connection.request("GET", path, headers={
+            "Authorization": f"Bearer {cluster.api.token}", "Accept": accept})
+        self.response = self.connection.getresponse()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+            while data := self.response.read1(65536):
+                self.received += len(data)
+
+
+def print_watches(cluster):
+    """What each way of following costs where something happens."""
+    rows = [("pods, whole", "Pod", PROTOBUF, ""), ("pods, metadata only", "Pod", METADATA_EVENT, ""),
+            (f"pods of one of {NODES} nodes", "Pod", PROTOBUF,
+             f"&fieldSelector=spec.nodeName%3D{node_of(0)}"),
+            ("endpoint slices of ten", "EndpointSlice", PROTOBUF, ""),
+            ("replica sets, metadata only", "ReplicaSet", METADATA_EVENT, ""),
+            ("nodes", "Node", PROTOBUF, ""), ("nodes, metadata only", "Node", METADATA_EVENT, "")]
+    watches = []
+    for what, kind, accept, more in rows:
+        version = cluster.api.call("GET", f"{collection(kind)}?limit=1")["metadata"]
+        path = f"{collection(kind)}?watch=true&resourceVersion={version['resourceVersion']}{more}"
+        watches.append((what, RawWatch(cluster, path, accept)))
+    replace_pods(cluster.api, 0)
+    time.sleep(2)
+    replaced = [watch.received for _, watch in watches]
+    beat_all_nodes(cluster.api)
+    time.sleep(2)
+    print("\nbytes a watch brings            for a pod replaced   for a node's heartbeat")
+    for (what, watch), before in zip(watches, replaced):
+        print(f"{what:32}  {before / REPLACED:16.0f}  {(watch.received - before) / NODES:22.0f}")
 
 
 class Meter:
@@ -166,13 +217,11 @@ def beat_all_nodes(api):
         api.set_status(name, {"conditions": objects.heartbeat(int(time.monotonic()) % 3600)})
 
 
-def replace_pods(api):
-    """As a rolling update does, with every write that a scheduler, a kubelet and the controllers
-    of pods and endpoint slices make: nine events a pod and two of a slice."""
-    for number in range(REPLACED):
-        index = number % SERVICES
+def replace_pods(api, turn):
+    """As a rolling update does, with the writes of a scheduler, a kubelet and the controllers of
+    replica sets and endpoint slices: nine of the two pods, four of a slice, two of a set."""
+    for number in range(turn * REPLACED, (turn + 1) * REPLACED):
         old, new = pod_of(number), pod_of(PODS + number)
-        new["metadata"]["name"] += "-new"
         running = new.pop("status")
         new["status"] = objects.realistic_status([], "Pending")
         api.create(new)
@@ -180,17 +229,28 @@ def replace_pods(api):
             for condition in running["conditions"]:
                 condition["status"] = ready
             api.set_status(new, running)
-        renewed = slice_of(index)
-        api.patch(renewed, {"endpoints": renewed["endpoints"][1:]})
-        renewed["endpoints"][0]["addresses"] = [address_of(PODS + number)]
-        api.patch(renewed, {"endpoints": renewed["endpoints"]})
         api.delete(old, grace=30)
         for phase in ("Running", "Succeeded"):
             api.set_status(old, objects.realistic_status([address_of(number)], phase))
         api.delete(old)
+        replace_around(api, number)
 
 
-def measure(cluster, name, arguments):
+def replace_around(api, number):
+    """What else is written for one pod that comes and one that goes."""
+    renewed = slice_of(number % SERVICES)
+    first = renewed["endpoints"][0]
+    for address, ready in ((address_of(PODS + number), False), (address_of(PODS + number), True),
+                           (address_of(number), True), (address_of(PODS + number), True)):
+        first.update(addresses=[address], conditions={"ready": ready})
+        api.patch(renewed, {"endpoints": renewed["endpoints"]})
+    owner = {"kind": "ReplicaSet", "metadata": pod_of(number)["metadata"]["ownerReferences"][0]}
+    owner["metadata"]["namespace"] = "default"
+    for replicas in (number, number + 1):
+        api.set_status(owner, {"replicas": replicas})
+
+
+def measure(cluster, name, arguments, turn):
     """One agent's life; returns what it cost by phase."""
     with Wire(cluster.port) as wire, \
             Probe("--kubeconfig", cluster.kubeconfig(port=wire.port), "--node", node_of(0),
@@ -209,7 +269,7 @@ def measure(cluster, name, arguments):
         time.sleep(2)
         costs["heartbeats"] = meter.since()
         started = time.monotonic()
-        replace_pods(cluster.api)
+        replace_pods(cluster.api, turn)
         time.sleep(2)
         costs["replaced"] = meter.since()
         costs["seconds"] = time.monotonic() - started
@@ -239,24 +299,32 @@ def print_costs(costs):
                   f"{status['bytes'] / 1024:9.1f} KiB")
 
 
-def print_large(costs, scope):
-    """The same agent, and 5,000 of them, where everything is as large as it gets."""
-    shared = {"services": LARGE["services"] / SERVICES, "endpointslices": LARGE["pods"] / PODS,
-              "nodes": LARGE["nodes"] / NODES, "replicasets": LARGE["pods"] / PODS}
-    if scope == "cluster":
-        shared["pods"] = LARGE["pods"] / PODS
-    start = sum(costs["start_bytes"].get(kind, 0) * shared.get(kind, 1)
-                for kind in costs["start_bytes"])
-    hours = QUIET_SECONDS / 3600
-    quiet = costs["quiet"][0] / hours \
-        + costs["heartbeats"][0] / NODES * LARGE["nodes"] * HEARTBEATS_PER_HOUR
-    churn = costs["replaced"][0] / REPLACED * LARGE["pods"] * CHURN_PER_HOUR
-    agents = LARGE["nodes"]
-    print(f"  {scope:8} start {start / 2**20:8.1f} MiB, an hour quiet {quiet / 2**20:8.1f} MiB, "
-          f"churning {(quiet + churn) / 2**20:8.1f} MiB")
-    print(f"  {'':8} times {agents}: start {start * agents / 2**40:6.2f} TiB, quiet "
-          f"{quiet * agents / 3600 / 2**20:8.1f} MiB/s, churning "
-          f"{(quiet + churn) * agents / 3600 / 2**20:8.1f} MiB/s")
+def reckon(costs, scope, nodes):
+    """MiB of one agent: to get in step, in a quiet hour, in an hour of churn."""
+    pods, services = nodes * PODS_PER_NODE, nodes * SERVICES_PER_NODE
+    factors = {"services": services / SERVICES, "endpointslices": pods / PODS,
+               "replicasets": services * REPLICA_SETS_PER_SERVICE / REPLICA_SETS,
+               "nodes": nodes / NODES, "pods": pods / PODS}
+    if scope == "node":
+        factors.update(nodes=1, pods=1)
+    start = sum(size * factors.get(kind, 1) for kind, size in costs["start_bytes"].items())
+    quiet = costs["quiet"][0] * 3600 / QUIET_SECONDS \
+        + costs["heartbeats"][0] * nodes / NODES * HEARTBEATS_PER_HOUR
+    churn = quiet + costs["replaced"][0] / REPLACED * pods * CHURN_PER_HOUR
+    return start / 2**20, quiet / 2**20, churn / 2**20
+
+
+def print_large(results):
+    print(f"\nreckoned: {PODS_PER_NODE} pods and {SERVICES_PER_NODE} services a node, "
+          f"{CHURN_PER_HOUR:.0%} of the pods replaced in an hour of churn")
+    print("                  one agent, MiB                    all agents")
+    print("scope    nodes    start  quiet h  churn h    start GiB  quiet MiB/s  churn MiB/s")
+    for scope, costs in results.items():
+        for nodes in LARGE_NODES:
+            start, quiet, churn = reckon(costs, scope, nodes)
+            print(f"{scope:8} {nodes:5} {start:8.1f} {quiet:8.1f} {churn:8.1f}   "
+                  f"{start * nodes / 1024:10.1f} {quiet * nodes / 3600:12.2f} "
+                  f"{churn * nodes / 3600:12.2f}")
 
 
 def main():
@@ -272,13 +340,11 @@ def main():
               f"{SERVICES} services")
         print_sizes(cluster)
         print_lookups(cluster)
+        print_watches(cluster)
         results = {}
-        for scope, arguments in (("cluster", ()), ("node", ("--node-only",))):
-            results[scope] = measure(cluster, f"scope {scope}", arguments)
-        print(f"\nreckoned for {LARGE['pods']} pods, {LARGE['nodes']} nodes, "
-              f"{LARGE['services']} services, {CHURN_PER_HOUR:.0%} of the pods replaced an hour:")
-        for scope, costs in results.items():
-            print_large(costs, scope)
+        for turn, (scope, arguments) in enumerate((("cluster", ()), ("node", ("--node-only",))), 1):
+            results[scope] = measure(cluster, f"scope {scope}", arguments, turn)
+        print_large(results)
     return 0
 
 

@@ -3,6 +3,7 @@
 with a token, a certificate, a service account; of the whole cluster or of one node."""
 
 import collections
+import concurrent.futures
 import os
 import pathlib
 import sys
@@ -14,12 +15,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 import objects  # noqa: E402
 from checks import Checks  # noqa: E402
 from cluster import ACCOUNT, ACCOUNT_NAMESPACE, Cluster  # noqa: E402
-from fault_proxy import Middle  # noqa: E402
+from fault_proxy import Fault, Middle  # noqa: E402
 from lab import run  # noqa: E402
 from probe import Probe  # noqa: E402
 
 WATCHED = {("", "pods"), ("", "services"), ("", "nodes"), ("", "namespaces"),
            ("discovery.k8s.io", "endpointslices"), ("apps", "replicasets"), ("batch", "jobs")}
+# A page has 500.
+PAGED_PODS = 620
 READING = {"get", "list", "watch"}
 # What Kubernetes lets every account ask about itself.
 ABOUT_ITSELF = {("authorization.k8s.io", "selfsubjectaccessreviews"),
@@ -134,6 +137,33 @@ def metadata_only(cluster, checks):
                         headers.get("User-Agent"))
 
 
+def in_pages(cluster, checks):
+    """A server that streams no lists, as older ones, and more pods than a page has."""
+    with concurrent.futures.ThreadPoolExecutor(4) as workers:
+        list(workers.map(cluster.api.create, (
+            objects.pod(f"many-{number}", [f"10.1.{10 + number // 250}.{number % 250 + 1}"])
+            for number in range(PAGED_PODS))))
+    with Middle(cluster) as middle:
+        middle.faults = [Fault("sendInitialEvents", status=422)]
+        with Probe("--kubeconfig", cluster.kubeconfig(port=middle.port)) as probe:
+            probe.wait_synced()
+            status = probe.status()
+            checks.equal("in pages: pods", status["pods"]["objects"], PAGED_PODS + 3)
+            known = sum(probe.find(f"10.1.{10 + number // 250}.{number % 250 + 1}").pod
+                        == f"many-{number}" for number in range(PAGED_PODS))
+            checks.equal("in pages: pods that have their names", known, PAGED_PODS)
+            checks.true("in pages: no failure",
+                        all(kind["failures"] == 0 for kind in status.values()), status)
+            late = objects.pod("late", ["10.1.99.1"])
+            cluster.api.create(late)
+            checks.true("in pages, then watched",
+                        probe.wait_find("10.1.99.1", pod="late", seconds=2) is not None)
+            cluster.api.delete(late)
+        pages = [path for _, path, status in middle.requests
+                 if path.startswith("/api/v1/pods?") and "limit=" in path and status == 200]
+        checks.true("in pages: more than one", len(pages) > 1, pages)
+
+
 def other_identities(cluster, checks):
     """A client certificate, a token in a file, and the service account of a pod."""
     cluster.api.create({
@@ -199,6 +229,7 @@ def main():
         follow_node(cluster, checks, ("--own", "198.51.100.1", "--own", "192.0.2.1"),
                     "by the node's address")
         metadata_only(cluster, checks)
+        in_pages(cluster, checks)
         other_identities(cluster, checks)
         refused_at_start(cluster, checks)
 

@@ -117,6 +117,9 @@ def compacted(bench):
         bench.checks.true("compacted: it was listed again",
                           sum(kind["lists"] for kind in probe.status().values()) > lists,
                           probe.status())
+        print(f"410: {[line for line in probe.errors if '410' in line]}")
+        bench.checks.true("compacted: the server said that it has forgotten",
+                          any("410" in line for line in probe.errors), probe.errors)
 
 
 def cut_anywhere(bench):
