@@ -30,6 +30,7 @@ struct event_kafka {
     struct event_kafka_options options;
     struct sender *sender;
     rd_kafka_t *producer; /* NULL: to be made */
+    rd_kafka_topic_t *topic;
     unsigned char *states;
     size_t state_count;
     size_t under_way;
@@ -166,21 +167,39 @@ static bool set_properties(rd_kafka_conf_t *conf, const struct event_kafka_optio
     return set;
 }
 
-static rd_kafka_t *new_producer(struct event_kafka *kafka, char *error)
+static void free_producer(struct event_kafka *kafka)
+{
+    if (kafka->topic != NULL) {
+        rd_kafka_topic_destroy(kafka->topic);
+        kafka->topic = NULL;
+    }
+    if (kafka->producer != NULL) {
+        rd_kafka_destroy(kafka->producer);
+        kafka->producer = NULL;
+    }
+}
+
+static bool make_producer(struct event_kafka *kafka, char *error)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_opaque(conf, kafka);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
-    rd_kafka_t *producer = NULL;
     if (set_properties(conf, &kafka->options, error)) {
-        producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, EVENT_KAFKA_ERROR_SIZE);
+        kafka->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, EVENT_KAFKA_ERROR_SIZE);
     }
-    if (producer == NULL) {
+    if (kafka->producer == NULL) {
         rd_kafka_conf_destroy(conf); /* a producer owns its own */
+        return false;
     }
-    return producer;
+    kafka->topic = rd_kafka_topic_new(kafka->producer, kafka->options.topic, NULL);
+    if (kafka->topic == NULL) {
+        snprintf(error, EVENT_KAFKA_ERROR_SIZE, "%s", rd_kafka_err2str(rd_kafka_last_error()));
+        free_producer(kafka);
+        return false;
+    }
+    return true;
 }
 
 struct event_kafka *event_kafka_new(const struct event_kafka_options *options,
@@ -192,8 +211,7 @@ struct event_kafka *event_kafka_new(const struct event_kafka_options *options,
         return NULL;
     }
     kafka->options = *options;
-    kafka->producer = new_producer(kafka, error_out);
-    if (kafka->producer == NULL) {
+    if (!make_producer(kafka, error_out)) {
         free(kafka);
         return NULL;
     }
@@ -203,9 +221,7 @@ struct event_kafka *event_kafka_new(const struct event_kafka_options *options,
 void event_kafka_free(struct event_kafka *kafka)
 {
     if (kafka != NULL) {
-        if (kafka->producer != NULL) {
-            rd_kafka_destroy(kafka->producer);
-        }
+        free_producer(kafka);
         free(kafka->states);
         free(kafka);
     }
@@ -242,17 +258,14 @@ static void produce(struct event_kafka *kafka, size_t index, struct text key, st
     union {
         const char *from;
         void *to;
-    } value = {message.data}; /* copied, not written to */
-    rd_kafka_resp_err_t error = rd_kafka_producev(
-        kafka->producer, RD_KAFKA_V_TOPIC(kafka->options.topic),
-        RD_KAFKA_V_KEY(key.data, key.length), RD_KAFKA_V_VALUE(value.to, message.length),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE((void *)(uintptr_t)index),
-        RD_KAFKA_V_END);
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    } value = {message.data};                /* copied, not written to */
+    void *opaque = (void *)(uintptr_t)index; /* NOLINT(performance-no-int-to-ptr) */
+    if (rd_kafka_produce(kafka->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, value.to,
+                         message.length, key.data, key.length, opaque) == 0) {
         kafka->states[index] = ITEM_UNDER_WAY;
         kafka->under_way++;
     } else {
-        settle(kafka, index, error);
+        settle(kafka, index, rd_kafka_last_error());
     }
 }
 
@@ -310,15 +323,11 @@ static bool renew_producer(struct event_kafka *kafka)
 {
     if (kafka->fatal || kafka->under_way > 0) {
         /* Messages that did not come back in time end with their producer. */
-        rd_kafka_destroy(kafka->producer);
-        kafka->producer = NULL;
+        free_producer(kafka);
         kafka->under_way = 0;
         kafka->fatal = false;
     }
-    if (kafka->producer == NULL) {
-        kafka->producer = new_producer(kafka, kafka->error);
-    }
-    return kafka->producer != NULL;
+    return kafka->producer != NULL || make_producer(kafka, kafka->error);
 }
 
 struct sender_reply event_kafka_deliver(void *context, const struct outbox_batch *batch)
