@@ -42,7 +42,9 @@ static void on_exchange(void *context, struct connection *connection,
 {
     struct stages *stages = context;
     struct event_texts texts;
-    struct exchange_record record = event_record(connection, exchange, stages->directory, &texts);
+    struct aggregate_ends ends;
+    pipeline_ends(stages->pipeline, connection, &ends);
+    struct exchange_record record = event_record(connection, exchange, &ends, &texts);
     byte_writer_reset(&stages->line);
     event_json_append(&record, &stages->line);
     byte_writer_reset(&stages->message);
@@ -63,7 +65,8 @@ static void on_event(void *context, struct connection *connection,
     require(stages->active >= 0);
 }
 
-static struct stages *new_stages(void)
+/* With Kubernetes, everything waits for its names and comes out at the end. */
+static struct stages *new_stages(bool kubernetes)
 {
     struct stages *stages = calloc(1, sizeof(*stages));
     require(stages != NULL);
@@ -76,6 +79,7 @@ static struct stages *new_stages(void)
     byte_writer_init(&stages->message);
     struct pipeline_options options = {.config = stages->config,
                                        .directory = stages->directory,
+                                       .kubernetes = kubernetes,
                                        .memory_bytes = MEMORY_BYTES,
                                        .file_side = EXCHANGE_SERVER,
                                        .tap = &stages->tap};
@@ -88,11 +92,13 @@ static struct stages *new_stages(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct stages *stages;
+    static struct stages *both[2];
+    struct stages *stages = both[size % 2];
     char error[CAPTURE_FILE_ERROR_SIZE];
     struct frame frame;
     if (stages == NULL) {
-        stages = new_stages();
+        stages = new_stages(size % 2 != 0);
+        both[size % 2] = stages;
     }
     require(ftruncate(stages->file, 0) == 0 &&
             pwrite(stages->file, data, size, 0) == (ssize_t)size);
