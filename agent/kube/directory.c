@@ -2,6 +2,7 @@
 
 #include "agent/kube/directory_parts.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 /*
@@ -17,69 +18,83 @@ static enum directory_answer answer_name(const struct directory_parts *parts, ui
     if (name == 0) {
         return DIRECTORY_AWAITED;
     }
-    struct workload workload = {.namespace = slice_of(""), .pod = slice_of("")};
-    workload.node = workload.pod;
-    name_store_describe(parts->store, name, &workload);
-    *workload_out = workload;
+    *workload_out = (struct workload){.pod = slice_of(""), .node = slice_of("")};
+    name_store_describe(parts->store, &name_store_at(parts->store, name)->say, name, workload_out);
     return DIRECTORY_KNOWN;
 }
 
-/* The name that the list of roles has for the port; 0: none. */
-static uint32_t name_of_port(const struct directory_parts *parts, uint32_t list, uint16_t port)
-{
-    const struct role *role = name_store_role_at(parts->store, list);
-    while (role->port != 0 && role->port != port) {
-        role = name_store_role_at(parts->store, role->next);
-    }
-    if (role->port == 0 && role->node != 0 && port != 0) {
-        uint32_t name = port_table_find(parts->node_ports, port);
-        return name != 0 ? name : role->name;
-    }
-    return role->name;
-}
-
+/* Says who is at a place, under this name. */
 static enum directory_answer answer_place(const struct directory_parts *parts,
-                                          const struct shard_place *place, uint16_t port,
+                                          const struct shard_place *place,
+                                          const struct name_texts *say, uint32_t name,
                                           struct workload *workload_out)
 {
-    uint32_t name = name_of_port(parts, place->role, port);
     if (name == 0) {
         return DIRECTORY_AWAITED;
     }
-    name_store_describe(parts->store, name, workload_out);
+    name_store_describe(parts->store, say, name, workload_out);
     workload_out->pod = name_store_text(parts->store, place->pod, place->pod_length);
     workload_out->node = name_store_text(parts->store, place->node, place->node_length);
     workload_out->since_ns = place->since_ns;
     return DIRECTORY_KNOWN;
 }
 
-static const struct shard_place *find_place(const struct directory_parts *parts,
-                                            const struct endpoint *endpoint)
+/* The name that the place's list of roles has for the port. */
+static enum directory_answer answer_port(const struct directory_parts *parts,
+                                         const struct shard_place *place, uint16_t port,
+                                         struct workload *workload_out)
 {
-    uint32_t hash = shard_hash(&endpoint->address);
-    enum directory_family family =
-        address_is_ipv4(&endpoint->address) ? DIRECTORY_IPV4 : DIRECTORY_IPV6;
-    const struct shard *shard = parts->shards[family][shard_of(hash)];
-    return shard == NULL ? NULL : shard_find(shard, endpoint, hash);
+    const struct role *role = name_store_role_at(parts->store, place->role);
+    while (role->port != 0 && role->port != port && role->others == 0) {
+        role = name_store_role_at(parts->store, role->next);
+    }
+    if (role->others != 0 && role->port != port) {
+        answer_place(parts, place, &role->say, role->others, workload_out);
+        workload_out->called_namespace = workload_out->namespace;
+        workload_out->called = workload_out->service;
+        return DIRECTORY_KNOWN;
+    }
+    if (role->node != 0 && port != 0) {
+        uint32_t name = port_table_find(parts->node_ports, port);
+        if (name != 0) {
+            const struct name_texts *say = &name_store_at(parts->store, name)->say;
+            return answer_place(parts, place, say, name, workload_out);
+        }
+    }
+    return answer_place(parts, place, &role->say, role->name, workload_out);
+}
+
+/* As address_is_ipv4, in two comparisons. */
+static bool is_ipv4(const struct address *address)
+{
+    uint64_t high = 0;
+    uint32_t middle = 0;
+    memcpy(&high, address->bytes, sizeof(high));
+    memcpy(&middle, address->bytes + sizeof(high), sizeof(middle));
+    return high == 0 && middle == htobe32(0xffff);
 }
 
 enum directory_answer directory_find(const struct directory *directory,
                                      const struct endpoint *endpoint, struct workload *workload_out)
 {
     const struct directory_parts *parts = &directory->parts;
+    bool ipv4 = is_ipv4(&endpoint->address);
+    uint32_t hash = shard_hash(&endpoint->address);
+    const struct shard *shard =
+        parts->shards[ipv4 ? DIRECTORY_IPV4 : DIRECTORY_IPV6][shard_of(hash)];
     uint32_t name = 0;
-    bool whole = prefix_table_find_whole(parts->prefixes, endpoint, &name);
+    bool whole = prefix_table_find_whole(parts->prefixes, endpoint, ipv4, &name);
     if (whole && name != 0) {
         return answer_name(parts, name, workload_out);
     }
-    const struct shard_place *place = find_place(parts, endpoint);
+    const struct shard_place *place = shard == NULL ? NULL : shard_find(shard, endpoint, hash);
     if (place != NULL) {
-        return answer_place(parts, place, endpoint->port, workload_out);
+        return answer_port(parts, place, endpoint->port, workload_out);
     }
     if (whole) {
         return DIRECTORY_AWAITED;
     }
-    if (prefix_table_find_shorter(parts->prefixes, endpoint, &name)) {
+    if (prefix_table_find_shorter(parts->prefixes, endpoint, ipv4, &name)) {
         return answer_name(parts, name, workload_out);
     }
     return !directory->any_shard && prefix_table_is_empty(parts->prefixes) ? DIRECTORY_UNNAMED

@@ -133,7 +133,7 @@ uint32_t name_store_name(struct name_store *store, const uint32_t texts[static N
     uint32_t index = 0;
     while ((index = table_find(&store->names, hash, index)) != 0) {
         const struct name *known = table_at(&store->names, index);
-        if (memcmp(known->texts, texts, sizeof(known->texts)) == 0) {
+        if (memcmp(known->say.texts, texts, sizeof(known->say.texts)) == 0) {
             name_store_acquire_name(store, index);
             return index;
         }
@@ -146,20 +146,21 @@ uint32_t name_store_name(struct name_store *store, const uint32_t texts[static N
     name->references = 1;
     for (size_t i = 0; i < NAME_PARTS; i++) {
         texts_acquire(&store->texts, texts[i]);
-        name->texts[i] = texts[i];
-        name->lengths[i] = texts_at(&store->texts, texts[i])->length;
+        name->say.texts[i] = texts[i];
+        name->say.lengths[i] = texts_at(&store->texts, texts[i])->length;
     }
     return index;
 }
 
 static bool role_equal(const struct role *a, const struct role *b)
 {
-    return a->name == b->name && a->next == b->next && a->port == b->port && a->node == b->node;
+    return a->name == b->name && a->next == b->next && a->port == b->port && a->node == b->node &&
+           a->others == b->others;
 }
 
 uint32_t name_store_role(struct name_store *store, const struct role *role)
 {
-    uint32_t hash = table_hash(table_hash(role->name, role->next), role->port);
+    uint32_t hash = table_hash(table_hash(role->name, role->next ^ role->others), role->port);
     uint32_t index = 0;
     while ((index = table_find(&store->roles, hash, index)) != 0) {
         if (role_equal(table_at(&store->roles, index), role)) {
@@ -177,9 +178,41 @@ uint32_t name_store_role(struct name_store *store, const struct role *role)
     made->next = role->next;
     made->port = role->port;
     made->node = role->node;
+    made->others = role->others;
+    if (role->name != 0) {
+        made->say = name_store_at(store, role->name)->say;
+    }
     name_store_acquire_name(store, role->name);
+    name_store_acquire_name(store, role->others);
     name_store_acquire_role(store, role->next);
     return index;
+}
+
+/* Whether the role at a list's end says what this name says, but called as itself. */
+static bool is_plain(const struct name_store *store, const struct role *last, uint32_t name)
+{
+    if (last->port != 0 || last->node != 0 || last->name == 0 || name == 0) {
+        return false;
+    }
+    const uint32_t *plain = last->say.texts;
+    const uint32_t *called = name_store_at(store, name)->say.texts;
+    return plain[NAME_NAMESPACE] == called[NAME_NAMESPACE] &&
+           plain[NAME_SERVICE] == called[NAME_SERVICE] && plain[NAME_KIND] == called[NAME_KIND] &&
+           plain[NAME_CALLED_NAMESPACE] == plain[NAME_NAMESPACE] &&
+           plain[NAME_CALLED] == plain[NAME_SERVICE];
+}
+
+uint32_t name_store_add_port(struct name_store *store, uint16_t port, uint32_t name, uint32_t list)
+{
+    struct role role = {.name = name, .next = list, .port = port};
+    const struct role *last = name_store_role_at(store, list);
+    if (is_plain(store, last, name)) {
+        role.next = 0;
+        role.others = last->name;
+    }
+    uint32_t made = name_store_role(store, &role);
+    name_store_release_role(store, list);
+    return made;
 }
 
 void name_store_acquire_name(struct name_store *store, uint32_t name)
@@ -211,7 +244,7 @@ void name_store_release_name(struct name_store *store, uint32_t name)
         return;
     }
     for (size_t i = 0; i < NAME_PARTS; i++) {
-        texts_release(&store->texts, released->texts[i]);
+        texts_release(&store->texts, released->say.texts[i]);
     }
     set_aside(&store->names, name, &store->waiting_names);
 }
@@ -225,25 +258,8 @@ void name_store_release_role(struct name_store *store, uint32_t role)
             return;
         }
         name_store_release_name(store, released->name);
+        name_store_release_name(store, released->others);
         set_aside(&store->roles, role, &store->waiting_roles);
         role = released->next;
     }
-}
-
-static void describe(const struct name_store *store, const struct name *name, enum name_part part,
-                     struct slice *slice_out)
-{
-    *slice_out = name_store_text(store, name->texts[part], name->lengths[part]);
-}
-
-void name_store_describe(const struct name_store *store, uint32_t name,
-                         struct workload *workload_out)
-{
-    const struct name *found = name_store_at(store, name);
-    describe(store, found, NAME_NAMESPACE, &workload_out->namespace);
-    describe(store, found, NAME_SERVICE, &workload_out->service);
-    describe(store, found, NAME_CALLED_NAMESPACE, &workload_out->called_namespace);
-    describe(store, found, NAME_CALLED, &workload_out->called);
-    describe(store, found, NAME_KIND, &workload_out->kind);
-    workload_out->id = name;
 }

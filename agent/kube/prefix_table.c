@@ -121,12 +121,6 @@ static bool probe_length(const struct prefix_table *table, const struct length *
     return length->every_port && probe(table, &key, name_out);
 }
 
-static const struct lengths *lengths_of(const struct prefix_table *table,
-                                        const struct endpoint *endpoint)
-{
-    return address_is_ipv4(&endpoint->address) ? &table->ipv4 : &table->ipv6;
-}
-
 /* The whole address is the longest prefix, so it is the first length if it occurs. */
 static size_t whole_lengths(const struct lengths *lengths)
 {
@@ -134,9 +128,9 @@ static size_t whole_lengths(const struct lengths *lengths)
 }
 
 bool prefix_table_find_whole(const struct prefix_table *table, const struct endpoint *endpoint,
-                             uint32_t *name_out)
+                             bool ipv4, uint32_t *name_out)
 {
-    const struct lengths *lengths = lengths_of(table, endpoint);
+    const struct lengths *lengths = ipv4 ? &table->ipv4 : &table->ipv6;
     if (whole_lengths(lengths) == 0) {
         return false;
     }
@@ -146,9 +140,9 @@ bool prefix_table_find_whole(const struct prefix_table *table, const struct endp
 }
 
 bool prefix_table_find_shorter(const struct prefix_table *table, const struct endpoint *endpoint,
-                               uint32_t *name_out)
+                               bool ipv4, uint32_t *name_out)
 {
-    const struct lengths *lengths = lengths_of(table, endpoint);
+    const struct lengths *lengths = ipv4 ? &table->ipv4 : &table->ipv6;
     struct key key = key_of(&endpoint->address);
     key.port = endpoint->port;
     for (size_t i = whole_lengths(lengths); i < lengths->count; i++) {

@@ -23,11 +23,11 @@ struct prefix_table *prefix_table_new(const struct prefix *prefixes, size_t coun
 void prefix_table_acquire(struct prefix_table *table);
 void prefix_table_release(struct prefix_table *table);
 
-/* Any thread: the name for the endpoint, of prefixes that are the whole address, or of all shorter
- * ones. At one length the port goes before every port. */
+/* Any thread: the name for the endpoint, which is `ipv4` or not, of prefixes that are the whole
+ * address, or of all shorter ones. At one length the port goes before every port. */
 bool prefix_table_find_whole(const struct prefix_table *table, const struct endpoint *endpoint,
-                             uint32_t *name_out);
+                             bool ipv4, uint32_t *name_out);
 bool prefix_table_find_shorter(const struct prefix_table *table, const struct endpoint *endpoint,
-                               uint32_t *name_out);
+                               bool ipv4, uint32_t *name_out);
 
 bool prefix_table_is_empty(const struct prefix_table *table);

@@ -59,15 +59,6 @@ static struct shard_row *add_row(struct inventory *inventory, const struct scene
     return row;
 }
 
-/* Puts a port in front of the roles; takes their reference over. 0: out of memory. */
-static uint32_t add_role(struct inventory *inventory, uint32_t name, uint32_t next, uint16_t port)
-{
-    const struct role role = {.name = name, .next = next, .port = port};
-    uint32_t made = name_store_role(inventory->store, &role);
-    name_store_release_role(inventory->store, next);
-    return made;
-}
-
 static bool same_place(const struct scene_answer *a, const struct scene_answer *b)
 {
     return a->pod == b->pod && a->node == b->node && a->since_ns == b->since_ns;
@@ -87,11 +78,12 @@ static int add_port(struct inventory *inventory, const struct scene *scene,
         struct shard_row *row =
             reserve_row(inventory) ? add_row(inventory, scene, &answer, port) : NULL;
         if (row != NULL) {
-            row->place.role = add_role(inventory, answer.name, 0, 0);
+            const struct role role = {.name = answer.name};
+            row->place.role = name_store_role(inventory->store, &role);
         }
         status = row != NULL && row->place.role != 0 ? 0 : -ENOMEM;
     } else if (answer.name != others->name || scene->node != 0) {
-        *roles = add_role(inventory, answer.name, *roles, port);
+        *roles = name_store_add_port(inventory->store, port, answer.name, *roles);
         status = *roles != 0 ? 0 : -ENOMEM;
     }
     name_store_release_name(inventory->store, answer.name);

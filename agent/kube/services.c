@@ -103,9 +103,11 @@ uint32_t services_name_of(struct inventory *inventory, uint32_t index, uint32_t 
     const struct service *service = services_at(inventory, index);
     const struct name *name = name_store_at(inventory->store, workload);
     const uint32_t texts[NAME_PARTS] = {
-        [NAME_NAMESPACE] = name->texts[NAME_NAMESPACE], [NAME_SERVICE] = name->texts[NAME_SERVICE],
-        [NAME_CALLED_NAMESPACE] = service->namespace,   [NAME_CALLED] = service->name,
-        [NAME_KIND] = name->texts[NAME_KIND],
+        [NAME_NAMESPACE] = name->say.texts[NAME_NAMESPACE],
+        [NAME_SERVICE] = name->say.texts[NAME_SERVICE],
+        [NAME_CALLED_NAMESPACE] = service->namespace,
+        [NAME_CALLED] = service->name,
+        [NAME_KIND] = name->say.texts[NAME_KIND],
     };
     return name_store_name(inventory->store, texts);
 }

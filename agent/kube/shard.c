@@ -1,8 +1,8 @@
 #include "agent/kube/shard.h"
 
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 /*
  * Nothing is ever added, so there is no free space: keys are sorted by bucket, `starts` tells where
@@ -24,16 +24,6 @@ struct shard {
     uint32_t *starts; /* one more than buckets */
 };
 
-uint32_t shard_hash(const struct address *address)
-{
-    uint64_t words[2];
-    memcpy(words, address->bytes, sizeof(words));
-    uint64_t hash = (words[0] * 0x9e3779b97f4a7c15u) ^ words[1];
-    hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
-    hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
-    return (uint32_t)(hash >> 32);
-}
-
 /* The bits of the hash that did not choose the shard. */
 static uint32_t bucket_of(const struct shard *shard, uint32_t hash)
 {
@@ -51,15 +41,16 @@ static const uint8_t *key_of(const struct shard *shard, const struct address *ad
     return address->bytes + (shard->ipv4 ? IPV6_SIZE - IPV4_SIZE : 0);
 }
 
-/* One piece of memory for everything: places, starts and keys by falling alignment. */
+/* One piece of memory, and what a search reads at its front: for that, one page is looked up. */
 static struct shard *allocate(size_t count, bool ipv4)
 {
     size_t buckets = count / KEYS_PER_BUCKET + 1;
-    size_t places = count * sizeof(struct shard_place);
     size_t starts = (buckets + 1) * sizeof(uint32_t);
     size_t keys = count * (ipv4 ? IPV4_SIZE : IPV6_SIZE);
+    size_t front = sizeof(struct shard) + starts + keys;
+    front = (front + alignof(struct shard_place) - 1) & ~(alignof(struct shard_place) - 1);
     char *memory =
-        count >= UINT32_MAX ? NULL : malloc(sizeof(struct shard) + places + starts + keys);
+        count >= UINT32_MAX ? NULL : calloc(1, front + count * sizeof(struct shard_place));
     if (memory == NULL) {
         return NULL;
     }
@@ -68,10 +59,9 @@ static struct shard *allocate(size_t count, bool ipv4)
     shard->count = (uint32_t)count;
     shard->buckets = (uint32_t)buckets;
     shard->ipv4 = ipv4;
-    shard->places = (void *)(memory + sizeof(*shard));
-    shard->starts = (void *)(memory + sizeof(*shard) + places);
-    shard->keys = (void *)(memory + sizeof(*shard) + places + starts);
-    memset(shard->starts, 0, starts);
+    shard->starts = (void *)(memory + sizeof(*shard));
+    shard->keys = (void *)(memory + sizeof(*shard) + starts);
+    shard->places = (void *)(memory + front);
     return shard;
 }
 
@@ -112,7 +102,7 @@ void shard_release(struct shard *shard)
 }
 
 /* With a constant size the comparison is one or two instructions. */
-static bool key_equal(const struct shard *shard, uint32_t at, const struct address *address)
+static inline bool key_equal(const struct shard *shard, uint32_t at, const struct address *address)
 {
     return shard->ipv4
                ? memcmp(shard->keys + (size_t)at * IPV4_SIZE,
@@ -126,6 +116,7 @@ const struct shard_place *shard_find(const struct shard *shard, const struct end
     uint32_t bucket = bucket_of(shard, hash);
     uint32_t at = shard->starts[bucket];
     uint32_t end = shard->starts[bucket + 1];
+    __builtin_prefetch(&shard->places[at]); /* its line comes while the keys do */
     while (at < end && !key_equal(shard, at, &endpoint->address)) {
         at++;
     }

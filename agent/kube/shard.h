@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * The addresses of one family whose hashes begin alike, and who is there; immutable, shared by
@@ -31,7 +32,15 @@ struct shard_row {
     struct shard_place place;
 };
 
-uint32_t shard_hash(const struct address *address);
+static inline uint32_t shard_hash(const struct address *address)
+{
+    uint64_t words[2];
+    memcpy(words, address->bytes, sizeof(words));
+    uint64_t hash = (words[0] * 0x9e3779b97f4a7c15u) ^ words[1];
+    hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
+    hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
+    return (uint32_t)(hash >> 32);
+}
 
 static inline uint32_t shard_of(uint32_t hash)
 {
