@@ -11,7 +11,7 @@ jobs=$(nproc)
 # Live tests that are about life and death of objects; counts and times are release's to show.
 live_with_sanitizers='^live_(new_pod|two_views|bad_input)$'
 # What one thread writes and another reads.
-with_threads='^unit_(log|kube|histogram|label_table|series_table|aggregate_[a-z]+|naming_threads|prometheus_server|pipeline)$'
+with_threads='^unit_(byte_ring|delivery|sender|log|kube|histogram|label_table|series_table|aggregate_[a-z]+|naming_threads|prometheus_server|pipeline)$'
 current=start
 keep_alive=
 

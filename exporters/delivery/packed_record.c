@@ -54,7 +54,7 @@ void packed_record_write(const struct exchange_record *record, void *room)
     }
     for (size_t i = 0; i < TEXTS; i++) {
         lengths.of[i] = texts[i].data == NULL ? ABSENT : (uint32_t)texts[i].length;
-        if (texts[i].length > 0) {
+        if (texts[i].data != NULL && texts[i].length > 0) {
             memcpy(at, texts[i].data, texts[i].length);
             at += texts[i].length;
         }

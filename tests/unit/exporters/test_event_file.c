@@ -107,8 +107,8 @@ static void test_the_oldest_beyond_those_kept_go(void **state)
     char text[1000];
     options.max_bytes = 1;
     open_file();
-    for (char byte = 'a'; byte <= 'p'; byte++) {
-        assert_int_equal(write_text((const char[]){byte, '\0'}), SENDER_DELIVERED);
+    for (const char *byte = "abcdefghijklmnop"; *byte != '\0'; byte++) {
+        assert_int_equal(write_text((const char[]){*byte, '\0'}), SENDER_DELIVERED);
     }
     assert_int_equal(read_rotated(text, sizeof(text)), 3);
     assert_string_equal(text, "m|n|o|");
