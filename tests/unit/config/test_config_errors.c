@@ -36,6 +36,36 @@ static void check(const struct error_case *cases, size_t count)
     }
 }
 
+static void test_events(void **state)
+{
+    (void)state;
+    static const struct error_case cases[] = {
+        {"events: {http: {url: 'ftp://host/'}}",
+         "1:22: events.http.url: \"ftp://host/\" is not a URL such as https://host/path"},
+        {"events: {http: {url: 'http:///path'}}",
+         "1:22: events.http.url: \"http:///path\" is not a URL such as https://host/path"},
+        {"events: {http: {headers: [{name: X}]}}",
+         "1:27: events.http.headers[0]: needs either a value or a value_file"},
+        {"events: {http: {headers: [{name: X, value: a, value_file: b}]}}",
+         "1:27: events.http.headers[0]: needs either a value or a value_file"},
+        {"events: {http: {headers: [{name: 'X:', value: a}]}}",
+         "1:34: events.http.headers[0].name: \"X:\" is not a name"},
+        {"events: {http: {headers: [{name: X, value: \"a\\nY: b\"}]}}",
+         "1:44: events.http.headers[0].value: \"a\\x0aY: b\" has control characters"},
+        {"events: {http: {key_file: k.pem}}",
+         "1:17: events.http.key_file: there is no cert_file for this key"},
+        {"events: {kafka: {topic: ''}}", "1:25: events.kafka.topic: \"\" is empty"},
+        {"events: {kafka: {compression: best}}",
+         "1:31: events.kafka.compression: \"best\" is not none, gzip, snappy, lz4 or zstd"},
+        {"events: {file: {compression: gzip}}",
+         "1:30: events.file.compression: \"gzip\" is not none or zstd"},
+        {"events: {queue_size: 1KiB}",
+         "1:22: events.queue_size: \"1KiB\" is out of range: 256KiB to 16GiB"},
+        {"events: {file: {pth: x}}", "1:17: events.file.pth: unknown key; did you mean path?"},
+    };
+    check(cases, COUNT(cases));
+}
+
 static void test_keys(void **state)
 {
     (void)state;
@@ -406,6 +436,7 @@ static void test_long_file_names_keep_their_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_events),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_numbers),
