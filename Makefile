@@ -34,7 +34,9 @@ test-cluster: ## names from a real API server; needs Go 1.24, which builds it th
 	@.ci/setup.sh cluster
 	@tests/kube/build.py
 	@.ci/build.sh release kube_dump vethscope
-	@ctest --test-dir build/release -L '^cluster$$' --verbose --no-tests=error
+	@.ci/build.sh asan kube_dump
+	@ctest --test-dir build/release -L '^cluster$$' -E faults --verbose --no-tests=error
+	@ctest --test-dir build/asan -R '^cluster_faults$$' --verbose --no-tests=error
 
 test-receivers: ## real receivers of what vethscope sends: Prometheus, a Collector, Kafka, files, HTTP
 	@.ci/setup.sh receivers

@@ -43,8 +43,11 @@ class Probe:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_exception):
-        self.close()
+    def __exit__(self, kind, *_exception):
+        status = self.close()
+        # A sanitizer's report at the end is one too.
+        if kind is None and self.started and status != 0:
+            raise LabError(f"kube_dump ended with {status}: {self.errors[-40:]}")
 
     def close(self):
         """Ends it; returns its exit status, and complains where it would not end."""

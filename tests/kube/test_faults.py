@@ -15,7 +15,7 @@ import objects  # noqa: E402
 from checks import Checks  # noqa: E402
 from cluster import ACCOUNT, Cluster  # noqa: E402
 from fault_proxy import Fault, Middle, Wire  # noqa: E402
-from lab import run, wait_until  # noqa: E402
+from lab import LabError, run, wait_until  # noqa: E402
 from probe import Probe  # noqa: E402
 
 BACK_SECONDS = 60.0
@@ -142,6 +142,12 @@ def start_silence(bench):
     pod = objects.pod("unheard", ["10.1.0.97"])
 
     def follow():
+        try:
+            watch_it()
+        except LabError as error:
+            bench.checks.true("silent connections", False, error)
+
+    def watch_it():
         with wire, probe:
             started = time.monotonic()
             found = probe.wait_find("10.1.0.97", pod="unheard", seconds=SILENCE_SECONDS)
