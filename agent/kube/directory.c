@@ -1,6 +1,6 @@
 #include "agent/kube/directory.h"
 
-#include "agent/kube/directory_parts.h"
+#include "agent/kube/directory/directory_parts.h"
 
 #include <endian.h>
 #include <stdlib.h>

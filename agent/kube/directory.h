@@ -10,7 +10,7 @@
 /*
  * Who is behind an address: an immutable table, published by one pointer and read by any number of
  * threads without a lock. Made from the configuration, or by the Kubernetes inventory
- * (agent/kube/inventory.h) from that and from what the API server says.
+ * (agent/kube/inventory/inventory.h) from that and from what the API server says.
  */
 struct directory;
 

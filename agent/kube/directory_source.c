@@ -1,6 +1,6 @@
 #include "agent/kube/directory_source.h"
 
-#include "agent/kube/directory_parts.h"
+#include "agent/kube/directory/directory_parts.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,15 +1,15 @@
 #include "agent/kube/kube.h"
 
-#include "agent/kube/access.h"
-#include "agent/kube/api_client.h"
-#include "agent/kube/board.h"
-#include "agent/kube/follower.h"
-#include "agent/kube/identity.h"
-#include "agent/kube/in_cluster.h"
-#include "agent/kube/kubeconfig.h"
-#include "agent/kube/monotonic.h"
-#include "agent/kube/object_decoder.h"
-#include "agent/kube/resource.h"
+#include "agent/kube/client/access.h"
+#include "agent/kube/client/api_client.h"
+#include "agent/kube/client/board.h"
+#include "agent/kube/client/follower.h"
+#include "agent/kube/client/identity.h"
+#include "agent/kube/client/in_cluster.h"
+#include "agent/kube/client/kubeconfig.h"
+#include "agent/kube/client/monotonic.h"
+#include "agent/kube/client/resource.h"
+#include "agent/kube/wire/object_decoder.h"
 
 #include <errno.h>
 #include <pthread.h>

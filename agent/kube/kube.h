@@ -2,7 +2,7 @@
 
 #include "agent/base/address.h"
 #include "agent/kube/directory_source.h"
-#include "agent/kube/inventory.h"
+#include "agent/kube/inventory/inventory.h"
 #include "agent/kube/object.h"
 
 #include <stdbool.h>

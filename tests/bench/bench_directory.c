@@ -4,7 +4,7 @@
  * make, to change and to ask, and the most memory that the whole process ever had. Times are
  * the process' own, as others may be at work on the machine.
  */
-#include "agent/kube/inventory.h"
+#include "agent/kube/inventory/inventory.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* How fast lists of pods are decoded, as pages of 500 and as the frames of a streamed list: every
  * byte that the API server would send for 150,000 pods is read once. The pages are made of one, as
  * the decoder keeps nothing between two of them. */
-#include "agent/kube/object_decoder.h"
-#include "agent/kube/wire.h"
+#include "agent/kube/wire/object_decoder.h"
+#include "agent/kube/wire/wire.h"
 #include "tests/support/kube_bytes.h"
 
 #include <stdio.h>

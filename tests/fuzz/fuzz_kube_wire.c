@@ -1,5 +1,5 @@
-#include "agent/kube/hearing.h"
-#include "agent/kube/refusal.h"
+#include "agent/kube/client/hearing.h"
+#include "agent/kube/client/refusal.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/kube/watch.h"
+#include "agent/kube/client/watch.h"
 #include "tests/support/kube_bytes.h"
 
 #include <stdbool.h>

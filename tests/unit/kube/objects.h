@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/kube/inventory.h"
+#include "agent/kube/inventory/inventory.h"
 
 /*
  * Objects of a cluster as a test writes them down; what is left out is absent. The namespace is

@@ -1,4 +1,4 @@
-#include "agent/kube/api_client.h"
+#include "agent/kube/client/api_client.h"
 #include "tests/unit/kube/http_server.h"
 
 #include <setjmp.h>

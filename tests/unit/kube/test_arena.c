@@ -1,4 +1,4 @@
-#include "agent/kube/arena.h"
+#include "agent/kube/wire/arena.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "agent/kube/identity.h"
+#include "agent/kube/client/identity.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

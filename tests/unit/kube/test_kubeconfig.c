@@ -1,6 +1,6 @@
-#include "agent/kube/base64.h"
-#include "agent/kube/in_cluster.h"
-#include "agent/kube/kubeconfig.h"
+#include "agent/kube/client/base64.h"
+#include "agent/kube/client/in_cluster.h"
+#include "agent/kube/client/kubeconfig.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "agent/kube/object_decoder.h"
+#include "agent/kube/wire/object_decoder.h"
 #include "tests/support/kube_bytes.h"
 
 #include <setjmp.h>

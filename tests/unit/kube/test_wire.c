@@ -1,5 +1,5 @@
-#include "agent/kube/refusal.h"
-#include "agent/kube/wire.h"
+#include "agent/kube/client/refusal.h"
+#include "agent/kube/wire/wire.h"
 #include "tests/support/kube_bytes.h"
 
 #include <setjmp.h>
