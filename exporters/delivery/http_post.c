@@ -6,12 +6,14 @@
 #include <stdlib.h>
 
 /*
- * One easy handle, used again and again: libcurl keeps its connection. The answer's body is kept up
+ * One easy handle, used again and again in a multi handle of its own, as only that can be waited
+ * for in short steps: the agent's end is seen within PATIENCE_STEP_MS. The answer's body is kept up
  * to ANSWER_MAX and then the connection is dropped: a status has been seen, the rest is not wanted.
  */
 
 #define ANSWER_MAX ((size_t)64 << 10)
 #define MS_PER_SECOND 1000
+#define PATIENCE_STEP_MS 100
 /* A field of our own, terminator included. */
 #define FIELD_SIZE 256
 /* A receiver that wants to be left alone for longer is asked again all the same. */
@@ -20,6 +22,7 @@
 struct http_post {
     struct http_post_options options;
     CURL *curl;
+    CURLM *multi; /* keeps the connection */
     struct header_list *headers;
     struct curl_slist *lines;
     struct compressor compressor;
@@ -47,18 +50,6 @@ static size_t on_answer(char *bytes, size_t size, size_t count, void *context)
     }
     byte_writer_append(&post->answer, bytes, length);
     return length;
-}
-
-static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
-                       curl_off_t up)
-{
-    const struct http_post *post = context;
-    (void)down_total;
-    (void)down;
-    (void)up_total;
-    (void)up;
-    return post->options.patience_ms != NULL &&
-           post->options.patience_ms(post->options.context) == 0;
 }
 
 /* ---- fields ---- */
@@ -155,11 +146,38 @@ static bool encode(struct http_post *post, struct text *body)
     return true;
 }
 
+static bool has_patience(const struct http_post *post)
+{
+    return post->options.patience_ms == NULL ||
+           post->options.patience_ms(post->options.context) > 0;
+}
+
+/* As curl_easy_perform, until the patience is over. */
+static CURLcode transfer(struct http_post *post)
+{
+    CURLcode result = CURLE_ABORTED_BY_CALLBACK;
+    int running = 1;
+    if (curl_multi_add_handle(post->multi, post->curl) != CURLM_OK) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    while (curl_multi_perform(post->multi, &running) == CURLM_OK && running > 0 &&
+           has_patience(post)) {
+        curl_multi_poll(post->multi, NULL, 0, PATIENCE_STEP_MS, NULL);
+    }
+    int left = 0;
+    const CURLMsg *message = curl_multi_info_read(post->multi, &left);
+    if (message != NULL && message->msg == CURLMSG_DONE) {
+        result = message->data.result;
+    }
+    curl_multi_remove_handle(post->multi, post->curl);
+    return result;
+}
+
 static enum http_post_result perform(struct http_post *post)
 {
     struct http_post_reply *reply = &post->reply;
     post->error[0] = '\0';
-    CURLcode code = curl_easy_perform(post->curl);
+    CURLcode code = transfer(post);
     if (code == CURLE_WRITE_ERROR && post->answer_cut) {
         code = CURLE_OK;
     }
@@ -217,9 +235,6 @@ static CURLcode set_options(struct http_post *post, const struct http_post_optio
     curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_answer);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, post);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, post);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     /* HTTP/2 would need more of the receiver than a sequence of POSTs is worth. */
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     set_tls(curl, options);
@@ -253,8 +268,10 @@ struct http_post *http_post_new(const struct http_post_options *options, int *st
     post->options = *options;
     post->compressor.method = options->compression;
     post->curl = curl_easy_init();
+    post->multi = curl_multi_init();
     post->headers = header_list_new(options->headers, options->header_count);
-    if (post->curl == NULL || post->headers == NULL || set_options(post, options) != CURLE_OK) {
+    if (post->curl == NULL || post->multi == NULL || post->headers == NULL ||
+        set_options(post, options) != CURLE_OK) {
         http_post_free(post);
         return NULL;
     }
@@ -268,6 +285,7 @@ void http_post_free(struct http_post *post)
         return;
     }
     curl_easy_cleanup(post->curl);
+    curl_multi_cleanup(post->multi);
     curl_slist_free_all(post->lines);
     header_list_free(post->headers);
     compressor_fini(&post->compressor);

@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import events  # noqa: E402
 from checks import Checks  # noqa: E402
 from http_receiver import Receiver, certificate, server_context  # noqa: E402
-from lab import Lab, run  # noqa: E402
+from lab import Lab, run, wait_until  # noqa: E402
 from shop import Shop, account, settled, wait_balanced  # noqa: E402
 
 PORT = 8088
@@ -171,6 +171,23 @@ def check_end_without_receiver(checks, shop):
                 f"lost={2 * REQUESTS} kept=0" in agent.stderr(), agent.stderr())
 
 
+def check_end_of_a_hanging_request(checks, shop, module):
+    """A request under way that would take its time does not hold up the end."""
+    receiver = Receiver(module, shop.lab.node, PORT)
+    receiver.behave = "hang"
+    agent = shop.lab.agent(name="hanging", config=config().replace("timeout: 1s", "timeout: 1m"))
+    shop.before = shop.sent
+    shop.send(REQUESTS, "hanging")
+    wait_until(lambda: receiver.requests > 0, 20, "a request")
+    started = time.monotonic()
+    checks.equal("hanging: exit status", agent.stop(), 0)
+    checks.true("hanging: it ends within the two seconds", time.monotonic() - started < 2.5,
+                time.monotonic() - started)
+    checks.true("hanging: the account", f"exporter=events_http given={2 * REQUESTS} sent=0 "
+                f"lost={2 * REQUESTS} kept=0" in agent.stderr(), agent.stderr())
+    receiver.close()
+
+
 def check_tls(checks, shop, module):
     """A certificate that nobody vouches for gets nothing; the right one, and ours, do."""
     directory = shop.lab.directory
@@ -207,6 +224,7 @@ def main():
         check_misbehaviour(checks, shop, module)
         check_bounded(checks, shop, module)
         check_end_without_receiver(checks, shop)
+        check_end_of_a_hanging_request(checks, shop, module)
         check_tls(checks, shop, module)
 
 
