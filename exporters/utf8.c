@@ -1,6 +1,12 @@
 #include "exporters/utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
+
+/* One in each byte of a word, and each byte's highest bit. */
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGH_BITS UINT64_C(0x8080808080808080)
 
 /* What may follow a lead byte: how many bytes, and the range of the first of them. */
 struct lead {
@@ -51,10 +57,23 @@ size_t utf8_sequence(const char *bytes, size_t length)
     return lead.length;
 }
 
+/* Whether all eight bytes are ASCII without NUL: the high bits are clear, and stay so where one is
+ * taken off each byte. */
+static bool is_plain_word(const char *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return ((word | (word - ONES)) & HIGH_BITS) == 0;
+}
+
 size_t utf8_plain_run(const char *bytes, size_t length)
 {
     size_t run = 0;
     while (run < length && bytes[run] != '\0') {
+        if (length - run >= sizeof(uint64_t) && is_plain_word(bytes + run)) {
+            run += sizeof(uint64_t);
+            continue;
+        }
         size_t sequence = utf8_sequence(bytes + run, length - run);
         if (sequence == 0) {
             break;

@@ -342,13 +342,13 @@ static bool is(struct text text, const char *name)
 
 static void add_extra(struct otlp_settings *settings, const char *name, const char *value)
 {
-    for (size_t i = 0; i < settings->options.extra_count; i++) {
+    for (size_t i = 0; i < settings->options.extras.count; i++) {
         if (is(settings->extras[i].key, name)) {
             return; /* what came first stands */
         }
     }
-    if (settings->options.extra_count < OTLP_EXTRAS_MAX) {
-        settings->extras[settings->options.extra_count++] =
+    if (settings->options.extras.count < OTLP_EXTRAS_MAX) {
+        settings->extras[settings->options.extras.count++] =
             (struct otlp_extra){text_of(name), text_of(value)};
     }
 }
@@ -368,7 +368,7 @@ static int name_agent(const struct reading *reading)
     }
     settings->options.agent.host = text_of(kept);
     settings->options.agent.name = text_of(name);
-    for (size_t i = 0; named == NULL && i < settings->options.extra_count; i++) {
+    for (size_t i = 0; named == NULL && i < settings->options.extras.count; i++) {
         if (is(settings->extras[i].key, "service.name")) {
             settings->options.agent.name = settings->extras[i].value;
         }
@@ -396,7 +396,7 @@ static int read_attributes(const struct reading *reading)
     for (int i = 0; i < found; i++) {
         add_extra(settings, pairs[i].name, pairs[i].value);
     }
-    settings->options.extras = settings->extras;
+    settings->options.extras.items = settings->extras;
     return name_agent(reading);
 }
 

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #define SCOPE_NAME "vethscope"
+/* Fields of InstrumentationScope. */
+#define FIELD_SCOPE_NAME 1
+#define FIELD_SCOPE_VERSION 2
 /* A request before compression; receivers refuse bodies of some MiB. */
 #define REQUEST_BYTES ((size_t)1 << 20)
 /* How long the first item of a request waits for others. */
@@ -74,15 +77,9 @@ static struct sender_reply deliver(void *context, const struct outbox_batch *bat
 
 static bool write_scope(struct otlp_channel *channel, struct text version)
 {
-    char text[OTLP_NAME_SIZE];
-    char name[] = SCOPE_NAME;
-    otlp_scope scope;
-    opentelemetry__proto__common__v1__instrumentation_scope__init(&scope);
-    snprintf(text, sizeof(text), "%.*s", (int)version.length, version.data);
-    scope.name = name;
-    scope.version = text;
-    otlp_message_append(&channel->scope, &scope.base);
-    channel->request.scope = (struct text){channel->scope.data, channel->scope.length};
+    otlp_wire_text(&channel->scope, FIELD_SCOPE_NAME, text_of(SCOPE_NAME));
+    otlp_wire_text(&channel->scope, FIELD_SCOPE_VERSION, version);
+    channel->request.scope = otlp_wire_written(&channel->scope);
     return !channel->scope.failed;
 }
 

@@ -14,8 +14,7 @@ struct otlp_options {
     const char *ca_file; /* these three: NULL for none */
     const char *cert_file;
     const char *key_file;
-    const struct otlp_extra *extras;
-    size_t extra_count;
+    struct otlp_extras extras;
     struct otlp_agent agent;
     uint64_t queue_bytes; /* of each signal */
     int64_t retry_max_ms;

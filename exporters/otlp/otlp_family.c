@@ -2,8 +2,11 @@
 
 #include <stdlib.h>
 
-/* aggregation_temporality and is_monotonic have the same numbers wherever they are. */
+/* Fields of Metric; aggregation_temporality and is_monotonic are alike in all kinds of it. */
 enum field {
+    FIELD_NAME = 1,
+    FIELD_DESCRIPTION = 2,
+    FIELD_UNIT = 3,
     FIELD_TEMPORALITY = 2,
     FIELD_MONOTONIC = 3
 };
@@ -28,12 +31,6 @@ void otlp_family_table_fini(struct otlp_family_table *table)
     table->count = 0;
 }
 
-static void append_number(struct byte_writer *out, enum field field, unsigned value)
-{
-    byte_writer_varint(out, (unsigned)field << 3);
-    byte_writer_varint(out, value);
-}
-
 /* A sum that goes up and down is told as it stands, whatever the others are told as. */
 static void append_trail(const struct otlp_family_table *table, const struct metric_family *family,
                          struct otlp_family *made)
@@ -43,25 +40,20 @@ static void append_trail(const struct otlp_family_table *table, const struct met
     if (made->data_field == OTLP_DATA_GAUGE) {
         return;
     }
-    append_number(&made->trail, FIELD_TEMPORALITY,
-                  delta ? TEMPORALITY_DELTA : TEMPORALITY_CUMULATIVE);
+    otlp_wire_varint(&made->trail, FIELD_TEMPORALITY,
+                     delta ? TEMPORALITY_DELTA : TEMPORALITY_CUMULATIVE);
     if (monotonic) {
-        append_number(&made->trail, FIELD_MONOTONIC, 1);
+        otlp_wire_varint(&made->trail, FIELD_MONOTONIC, 1);
     }
 }
 
 static void append_head(const struct metric_family *family, struct otlp_family *made)
 {
     char name[OTLP_NAME_SIZE];
-    otlp_metric metric;
-    const char *unit = otlp_names_unit(family);
     otlp_names_metric(family, name);
-    opentelemetry__proto__metrics__v1__metric__init(&metric);
-    metric.name = name;
-    /* protobuf-c takes what it only reads as `char *`. */
-    memcpy(&metric.description, &family->help, sizeof(family->help));
-    memcpy(&metric.unit, &unit, sizeof(unit));
-    otlp_message_append(&made->head, &metric.base);
+    otlp_wire_text(&made->head, FIELD_NAME, text_of(name));
+    otlp_wire_text(&made->head, FIELD_DESCRIPTION, text_of(family->help));
+    otlp_wire_text(&made->head, FIELD_UNIT, text_of(otlp_names_unit(family)));
 }
 
 static struct otlp_family *new_family(const struct otlp_family_table *table,

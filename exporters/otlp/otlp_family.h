@@ -1,8 +1,8 @@
 #pragma once
 
 #include "exporters/metric_set.h"
-#include "exporters/otlp/otlp_message.h"
 #include "exporters/otlp/otlp_names.h"
+#include "exporters/otlp/otlp_wire.h"
 
 /* Families that a metric set may have; more are left out. */
 #define OTLP_FAMILIES_MAX 256

@@ -21,7 +21,6 @@ struct otlp_metrics {
     struct exporter_health health;
     struct otlp_channel *channel;
     struct otlp_points *points;
-    struct otlp_resource resource;
     struct byte_writer agent;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -92,17 +91,14 @@ static void *thread_main(void *context)
 
 static bool open_points(struct otlp_metrics *metrics, const struct otlp_options *options)
 {
-    if (otlp_resource_init(&metrics->resource, options->extras, options->extra_count) != 0) {
-        return false;
-    }
-    otlp_resource_append_agent(&metrics->resource, &options->agent, &metrics->agent);
+    otlp_resource_append_agent(&metrics->agent, &options->agent, &options->extras);
     struct otlp_points_options points = {
         .agent_resource = {metrics->agent.data, metrics->agent.length},
         .explicit_buckets = metrics->options.explicit_buckets,
         .delta = metrics->options.delta,
         .max_series = metrics->options.max_series,
         .start_ns = wall_clock_ns(),
-        .resource = &metrics->resource,
+        .extras = options->extras,
         .emit = emit,
         .lose = lose,
         .context = metrics};
@@ -187,7 +183,6 @@ void otlp_metrics_free(struct otlp_metrics *metrics)
     }
     otlp_channel_free(metrics->channel);
     otlp_points_free(metrics->points);
-    otlp_resource_fini(&metrics->resource);
     byte_writer_fini(&metrics->agent);
     pthread_cond_destroy(&metrics->wake);
     pthread_mutex_destroy(&metrics->lock);

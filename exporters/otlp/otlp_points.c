@@ -10,16 +10,57 @@
  */
 
 #define TRACE_ID_BYTES 16
-#define EXEMPLARS_MAX 64
 #define DECIMAL 10
+
+/* Fields that all kinds of points have. */
+enum point_field {
+    FIELD_START = 2,
+    FIELD_TIME = 3,
+    FIELD_COUNT = 4,
+    FIELD_SUM = 5
+};
+
+/* NumberDataPoint */
+enum number_field {
+    NUMBER_DOUBLE = 4,
+    NUMBER_INT = 6,
+    NUMBER_ATTRIBUTES = 7
+};
+
+/* HistogramDataPoint */
+enum explicit_field {
+    EXPLICIT_COUNTS = 6,
+    EXPLICIT_BOUNDS = 7,
+    EXPLICIT_EXEMPLARS = 8,
+    EXPLICIT_ATTRIBUTES = 9
+};
+
+/* ExponentialHistogramDataPoint, and its Buckets */
+enum exponential_field {
+    EXPONENTIAL_ATTRIBUTES = 1,
+    EXPONENTIAL_SCALE = 6,
+    EXPONENTIAL_ZERO_COUNT = 7,
+    EXPONENTIAL_POSITIVE = 8,
+    EXPONENTIAL_EXEMPLARS = 11,
+    EXPONENTIAL_ZERO_THRESHOLD = 14,
+    BUCKETS_OFFSET = 1,
+    BUCKETS_COUNTS = 2
+};
+
+/* Exemplar; all but the id are of eight bytes. */
+enum exemplar_field {
+    EXEMPLAR_TIME = 2,
+    EXEMPLAR_DOUBLE = 3,
+    EXEMPLAR_TRACE_ID = 5
+};
 
 struct otlp_points {
     struct otlp_points_options options;
     struct otlp_family_table families;
     const struct metric_family *family; /* the one being written */
-    struct otlp_attributes attributes;
     struct byte_writer resource;
     struct byte_writer body;
+    struct byte_writer buckets;
     struct otlp_delta *delta; /* NULL: cumulative */
     int64_t now_ns;
 };
@@ -31,7 +72,6 @@ struct otlp_points *otlp_points_new(const struct otlp_points_options *options)
         return NULL;
     }
     points->options = *options;
-    otlp_attributes_init(&points->attributes);
     points->families.delta = options->delta;
     if (options->delta) {
         points->delta = otlp_delta_new(options->max_series);
@@ -49,10 +89,10 @@ void otlp_points_free(struct otlp_points *points)
         return;
     }
     otlp_family_table_fini(&points->families);
-    otlp_attributes_fini(&points->attributes);
     otlp_delta_free(points->delta);
     byte_writer_fini(&points->resource);
     byte_writer_fini(&points->body);
+    byte_writer_fini(&points->buckets);
     free(points);
 }
 
@@ -72,66 +112,52 @@ static int64_t number_of(struct text text)
     return number;
 }
 
-static size_t label_bytes(const struct metric_point *point)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < point->label_count; i++) {
-        bytes += point->labels[i].value.length;
-    }
-    return bytes;
-}
-
 /* Whom the point is about: what is in the labels, else the agent. */
 static struct text resource_of(struct otlp_points *points, const struct metric_point *point)
 {
-    struct otlp_resource *resource = points->options.resource;
-    bool any = false;
     byte_writer_reset(&points->resource);
     for (size_t i = 0; i < point->label_count; i++) {
-        const struct metric_label *label = &point->labels[i];
-        struct otlp_label is = otlp_names_label(label->name);
-        if (is.kind != OTLP_LABEL_RESOURCE || label->value.length == 0) {
-            continue;
+        struct otlp_label is = otlp_names_label(point->labels[i].name);
+        if (is.kind == OTLP_LABEL_RESOURCE) {
+            otlp_resource_add(&points->resource, is.attribute, point->labels[i].value);
         }
-        if (!any && !otlp_resource_begin(resource, label_bytes(point))) {
-            points->resource.failed = true;
-            return (struct text){0};
-        }
-        any = true;
-        otlp_resource_add(resource, is.attribute, label->value);
     }
-    if (!any) {
+    if (points->resource.length == 0) {
         return points->options.agent_resource;
     }
-    otlp_resource_end(resource, false, &points->resource);
-    return (struct text){points->resource.data, points->resource.length};
+    otlp_resource_add_extras(&points->resource, &points->options.extras, false);
+    return otlp_wire_written(&points->resource);
 }
 
-static bool add_labels(struct otlp_points *points, const struct metric_point *point)
+/* Attributes of the point itself, in a field of this number. */
+static void add_labels(struct otlp_points *points, const struct metric_point *point, unsigned field)
 {
-    if (!otlp_attributes_begin(&points->attributes, label_bytes(point))) {
-        return false;
-    }
     for (size_t i = 0; i < point->label_count; i++) {
         const struct metric_label *label = &point->labels[i];
         struct otlp_label is = otlp_names_label(label->name);
         switch (is.kind) {
         case OTLP_LABEL_TEXT:
-            otlp_attributes_text(&points->attributes, is.attribute, label->value);
+            otlp_wire_attribute(&points->body, field, is.attribute, label->value);
             break;
         case OTLP_LABEL_NUMBER:
             if (label->value.length > 0) {
-                otlp_attributes_number(&points->attributes, is.attribute, number_of(label->value));
+                otlp_wire_attribute_number(&points->body, field, is.attribute,
+                                           number_of(label->value));
             }
             break;
         case OTLP_LABEL_RESOURCE:
             break;
         }
     }
-    return true;
 }
 
 /* ---- points ---- */
+
+static bool is_exponential(const struct otlp_points *points, const struct metric_point *point)
+{
+    return points->family->type == METRIC_HISTOGRAM && !points->options.explicit_buckets &&
+           point->histogram.exponential != NULL;
+}
 
 /* When the point's interval began; never behind its end, as clocks are set. */
 static uint64_t start_of(const struct otlp_points *points, int64_t created_ns)
@@ -140,148 +166,131 @@ static uint64_t start_of(const struct otlp_points *points, int64_t created_ns)
     return (uint64_t)(start < points->now_ns ? start : points->now_ns);
 }
 
-static uint64_t key_of(const struct otlp_points *points, const struct text *resource,
-                       uint32_t family)
+/* What stands in the body so far, the point's attributes, and whom it is about. */
+static uint64_t key_of(const struct otlp_points *points, struct text resource, uint32_t family)
 {
-    const struct otlp_attributes *attributes = &points->attributes;
-    uint64_t key = otlp_delta_key(points->delta, resource->data, resource->length, family);
-    for (size_t i = 0; i < attributes->count; i++) {
-        const otlp_any_value *value = &attributes->values[i];
-        bool number =
-            value->value_case == OPENTELEMETRY__PROTO__COMMON__V1__ANY_VALUE__VALUE_INT_VALUE;
-        const char *name = attributes->pairs[i].key;
-        key = otlp_delta_key(points->delta, name, strlen(name) + 1, key);
-        key = number ? otlp_delta_key(points->delta, &value->int_value, sizeof(int64_t), key)
-                     : otlp_delta_key(points->delta, value->string_value,
-                                      strlen(value->string_value) + 1, key);
-    }
-    return key;
+    uint64_t key = otlp_delta_key(points->delta, resource.data, resource.length, family);
+    return otlp_delta_key(points->delta, points->body.data, points->body.length, key);
+}
+
+static void add_times(struct otlp_points *points, int64_t created_ns)
+{
+    otlp_wire_fixed64(&points->body, FIELD_START, start_of(points, created_ns));
+    otlp_wire_fixed64(&points->body, FIELD_TIME, (uint64_t)points->now_ns);
 }
 
 /* Whole numbers where the family counts things, so that every point of it is of one kind. */
-static void set_value(const struct otlp_points *points, double value, otlp_number_point *message)
+static void add_value(struct otlp_points *points, double value)
 {
     const struct metric_family *family = points->family;
     bool counts = strcmp(family->unit, "seconds") != 0 &&
                   (family->type == METRIC_COUNTER || otlp_names_is_sum(family));
     if (counts) {
-        message->value_case = OPENTELEMETRY__PROTO__METRICS__V1__NUMBER_DATA_POINT__VALUE_AS_INT;
-        message->as_int = (int64_t)value;
+        otlp_wire_fixed64(&points->body, NUMBER_INT, (uint64_t)value);
     } else {
-        message->value_case = OPENTELEMETRY__PROTO__METRICS__V1__NUMBER_DATA_POINT__VALUE_AS_DOUBLE;
-        message->as_double = value;
+        otlp_wire_double(&points->body, NUMBER_DOUBLE, value);
     }
 }
 
 static enum otlp_delta_result pack_number(struct otlp_points *points,
-                                          const struct metric_point *point, uint64_t key)
+                                          const struct metric_point *point, struct text resource,
+                                          uint32_t family)
 {
     bool sum = points->family->type == METRIC_COUNTER || otlp_names_is_sum(points->family);
     int64_t created = point->created_ns;
     double value = point->value;
+    add_labels(points, point, NUMBER_ATTRIBUTES);
     if (points->delta != NULL && points->family->type == METRIC_COUNTER) {
+        uint64_t key = key_of(points, resource, family);
         enum otlp_delta_result result = otlp_delta_number(points->delta, key, &value, &created);
         if (result != OTLP_DELTA_CHANGED) {
             return result;
         }
     }
-    otlp_number_point message;
-    opentelemetry__proto__metrics__v1__number_data_point__init(&message);
-    message.n_attributes = points->attributes.count;
-    message.attributes = points->attributes.list;
-    message.start_time_unix_nano = sum ? start_of(points, created) : 0;
-    message.time_unix_nano = (uint64_t)points->now_ns;
-    set_value(points, value, &message);
-    otlp_message_append(&points->body, &message.base);
+    if (sum) {
+        add_times(points, created);
+    } else {
+        otlp_wire_fixed64(&points->body, FIELD_TIME, (uint64_t)points->now_ns);
+    }
+    add_value(points, value);
     return OTLP_DELTA_CHANGED;
 }
 
-struct exemplars {
-    otlp_exemplar messages[EXEMPLARS_MAX];
-    otlp_exemplar *list[EXEMPLARS_MAX];
-    uint8_t ids[EXEMPLARS_MAX][TRACE_ID_BYTES];
-    size_t count;
-};
-
-static void read_trace_id(struct text hex, uint8_t id[TRACE_ID_BYTES])
+static void read_trace_id(struct text hex, char id[TRACE_ID_BYTES])
 {
     for (size_t i = 0; i < (size_t)2 * TRACE_ID_BYTES; i++) {
         char c = hex.data[i];
-        id[i / 2] = (uint8_t)(id[i / 2] << 4 | (c <= '9' ? c - '0' : c - 'a' + 10));
+        id[i / 2] = (char)((unsigned char)id[i / 2] << 4 | (c <= '9' ? c - '0' : c - 'a' + 10));
     }
 }
 
-/* Those of this report's interval. */
-static void take_exemplars(const struct metric_histogram *histogram, struct exemplars *taken)
+static void add_exemplars(struct otlp_points *points, const struct metric_histogram *histogram,
+                          unsigned field)
 {
-    taken->count = 0;
+    /* Two numbers and an id, each behind its tag, the id behind its length too. */
+    const size_t size = 2 * (1 + sizeof(uint64_t)) + otlp_wire_size(TRACE_ID_BYTES);
     for (size_t i = 0; histogram->exemplars != NULL && i <= histogram->bound_count; i++) {
         const struct metric_exemplar *exemplar = &histogram->exemplars[i];
-        if (exemplar->trace_id.length != (size_t)2 * TRACE_ID_BYTES ||
-            taken->count == EXEMPLARS_MAX) {
-            continue;
+        char id[TRACE_ID_BYTES] = {0};
+        if (exemplar->trace_id.length == (size_t)2 * TRACE_ID_BYTES) {
+            read_trace_id(exemplar->trace_id, id);
+            otlp_wire_begin(&points->body, field, size);
+            otlp_wire_fixed64(&points->body, EXEMPLAR_TIME, (uint64_t)exemplar->time_ns);
+            otlp_wire_double(&points->body, EXEMPLAR_DOUBLE, exemplar->value);
+            otlp_wire_bytes(&points->body, EXEMPLAR_TRACE_ID, (struct text){id, sizeof(id)});
         }
-        otlp_exemplar *message = &taken->messages[taken->count];
-        opentelemetry__proto__metrics__v1__exemplar__init(message);
-        read_trace_id(exemplar->trace_id, taken->ids[taken->count]);
-        message->trace_id = (ProtobufCBinaryData){TRACE_ID_BYTES, taken->ids[taken->count]};
-        message->time_unix_nano = (uint64_t)exemplar->time_ns;
-        message->value_case = OPENTELEMETRY__PROTO__METRICS__V1__EXEMPLAR__VALUE_AS_DOUBLE;
-        message->as_double = exemplar->value;
-        taken->list[taken->count++] = message;
     }
+}
+
+static void add_distribution(struct otlp_points *points, const struct otlp_distribution *is,
+                             int64_t created_ns)
+{
+    add_times(points, created_ns);
+    otlp_wire_fixed64(&points->body, FIELD_COUNT, is->count);
+    otlp_wire_double(&points->body, FIELD_SUM, is->sum);
+}
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as they are");
+
+/* Eight bytes each, as this machine and the wire have them. */
+static void add_packed(struct byte_writer *out, unsigned field, const void *numbers, size_t count)
+{
+    otlp_wire_bytes(out, field, (struct text){numbers, count * sizeof(uint64_t)});
 }
 
 static void pack_explicit(struct otlp_points *points, const struct metric_histogram *histogram,
-                          const struct otlp_distribution *is, uint64_t start_ns)
+                          const struct otlp_distribution *is, int64_t created_ns)
 {
-    struct exemplars exemplars;
-    otlp_histogram_point message;
-    opentelemetry__proto__metrics__v1__histogram_data_point__init(&message);
-    take_exemplars(histogram, &exemplars);
-    message.n_attributes = points->attributes.count;
-    message.attributes = points->attributes.list;
-    message.start_time_unix_nano = start_ns;
-    message.time_unix_nano = (uint64_t)points->now_ns;
-    message.count = is->count;
-    message.total_case = OPENTELEMETRY__PROTO__METRICS__V1__HISTOGRAM_DATA_POINT__TOTAL_SUM;
-    message.sum = is->sum;
-    message.n_bucket_counts = is->buckets;
-    memcpy(&message.bucket_counts, &is->counts, sizeof(is->counts));
-    message.n_explicit_bounds = histogram->bound_count;
-    memcpy(&message.explicit_bounds, &histogram->bounds, sizeof(histogram->bounds));
-    message.n_exemplars = exemplars.count;
-    message.exemplars = exemplars.list;
-    otlp_message_append(&points->body, &message.base);
+    add_distribution(points, is, created_ns);
+    add_packed(&points->body, EXPLICIT_COUNTS, is->counts, is->buckets);
+    add_packed(&points->body, EXPLICIT_BOUNDS, histogram->bounds, histogram->bound_count);
+    add_exemplars(points, histogram, EXPLICIT_EXEMPLARS);
+}
+
+static void add_buckets(struct otlp_points *points, const struct otlp_distribution *is)
+{
+    struct byte_writer *buckets = &points->buckets;
+    byte_writer_reset(buckets);
+    otlp_wire_sint32(buckets, BUCKETS_OFFSET, (int32_t)is->first_index);
+    otlp_wire_packed(buckets, BUCKETS_COUNTS, is->counts, is->buckets);
+    otlp_wire_bytes(&points->body, EXPONENTIAL_POSITIVE, otlp_wire_written(buckets));
+    points->body.failed |= buckets->failed;
 }
 
 static void pack_exponential(struct otlp_points *points, const struct metric_histogram *histogram,
-                             const struct otlp_distribution *is, uint64_t start_ns)
+                             const struct otlp_distribution *is, int64_t created_ns)
 {
-    struct exemplars exemplars;
-    otlp_buckets buckets;
-    otlp_exponential_point message;
-    opentelemetry__proto__metrics__v1__exponential_histogram_data_point__init(&message);
-    opentelemetry__proto__metrics__v1__exponential_histogram_data_point__buckets__init(&buckets);
-    take_exemplars(histogram, &exemplars);
-    message.n_attributes = points->attributes.count;
-    message.attributes = points->attributes.list;
-    message.start_time_unix_nano = start_ns;
-    message.time_unix_nano = (uint64_t)points->now_ns;
-    message.count = is->count;
-    message.total_case =
-        OPENTELEMETRY__PROTO__METRICS__V1__EXPONENTIAL_HISTOGRAM_DATA_POINT__TOTAL_SUM;
-    message.sum = is->sum;
-    message.scale = is->schema;
-    message.zero_count = is->zero_count;
-    message.zero_threshold = histogram->exponential->zero_threshold;
-    buckets.offset = (int32_t)is->first_index;
-    buckets.n_bucket_counts = is->buckets;
-    memcpy(&buckets.bucket_counts, &is->counts, sizeof(is->counts));
-    message.positive = is->buckets > 0 ? &buckets : NULL;
-    message.n_exemplars = exemplars.count;
-    message.exemplars = exemplars.list;
-    otlp_message_append(&points->body, &message.base);
+    struct byte_writer *out = &points->body;
+    add_distribution(points, is, created_ns);
+    otlp_wire_sint32(out, EXPONENTIAL_SCALE, is->schema);
+    otlp_wire_fixed64(out, EXPONENTIAL_ZERO_COUNT, is->zero_count);
+    if (is->buckets > 0) {
+        add_buckets(points, is);
+    }
+    if (histogram->exponential->zero_threshold > 0) {
+        otlp_wire_double(out, EXPONENTIAL_ZERO_THRESHOLD, histogram->exponential->zero_threshold);
+    }
+    add_exemplars(points, histogram, EXPONENTIAL_EXEMPLARS);
 }
 
 static struct otlp_distribution exponential_of(const struct metric_histogram *histogram)
@@ -302,10 +311,11 @@ static struct otlp_distribution exponential_of(const struct metric_histogram *hi
 }
 
 static enum otlp_delta_result pack_histogram(struct otlp_points *points,
-                                             const struct metric_point *point, uint64_t key,
-                                             bool exponential)
+                                             const struct metric_point *point, struct text resource,
+                                             uint32_t family)
 {
     const struct metric_histogram *histogram = &point->histogram;
+    bool exponential = is_exponential(points, point);
     struct otlp_distribution is =
         exponential ? exponential_of(histogram)
                     : (struct otlp_distribution){.count = histogram->count,
@@ -313,27 +323,23 @@ static enum otlp_delta_result pack_histogram(struct otlp_points *points,
                                                  .counts = histogram->bucket_counts,
                                                  .buckets = histogram->bound_count + 1};
     int64_t created = point->created_ns;
+    add_labels(points, point, exponential ? EXPONENTIAL_ATTRIBUTES : EXPLICIT_ATTRIBUTES);
     if (points->delta != NULL) {
+        uint64_t key = key_of(points, resource, family);
         enum otlp_delta_result result = otlp_delta_distribution(points->delta, key, &is, &created);
         if (result != OTLP_DELTA_CHANGED) {
             return result;
         }
     }
     if (exponential) {
-        pack_exponential(points, histogram, &is, start_of(points, created));
+        pack_exponential(points, histogram, &is, created);
     } else {
-        pack_explicit(points, histogram, &is, start_of(points, created));
+        pack_explicit(points, histogram, &is, created);
     }
     return OTLP_DELTA_CHANGED;
 }
 
 /* ---- the sink ---- */
-
-static bool is_exponential(const struct otlp_points *points, const struct metric_point *point)
-{
-    return points->family->type == METRIC_HISTOGRAM && !points->options.explicit_buckets &&
-           point->histogram.exponential != NULL;
-}
 
 static enum otlp_data_field data_field_of(const struct otlp_points *points,
                                           const struct metric_point *point)
@@ -373,11 +379,10 @@ static void take_point(void *context, const struct metric_point *point)
     struct text resource = resource_of(points, point);
     enum otlp_delta_result result = OTLP_DELTA_FULL;
     byte_writer_reset(&points->body);
-    if (family < OTLP_FAMILIES_MAX && !points->resource.failed && add_labels(points, point)) {
-        uint64_t key = points->delta != NULL ? key_of(points, &resource, family) : 0;
+    if (family < OTLP_FAMILIES_MAX && !points->resource.failed) {
         result = points->family->type == METRIC_HISTOGRAM
-                     ? pack_histogram(points, point, key, is_exponential(points, point))
-                     : pack_number(points, point, key);
+                     ? pack_histogram(points, point, resource, family)
+                     : pack_number(points, point, resource, family);
     }
     if (result == OTLP_DELTA_CHANGED && !points->body.failed) {
         emit(points, resource, family);

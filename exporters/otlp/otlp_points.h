@@ -11,7 +11,7 @@ struct otlp_points_options {
     bool delta;
     size_t max_series; /* remembered for deltas */
     int64_t start_ns;  /* of series that do not know when they began */
-    struct otlp_resource *resource;
+    struct otlp_extras extras;
     /* Takes one data point: what otlp_request_write reads, in so many parts. */
     void (*emit)(void *context, const struct text *parts, size_t count);
     /* A data point that cannot be reported. */

@@ -100,17 +100,6 @@ static int read_items(struct pass *pass, struct text items)
     return 0;
 }
 
-static void append_field(struct byte_writer *out, unsigned field, struct text bytes)
-{
-    otlp_field_begin(out, field, bytes.length);
-    byte_writer_text(out, bytes);
-}
-
-static struct text text_in(const struct byte_writer *writer)
-{
-    return (struct text){writer->data, writer->length};
-}
-
 /* One metric with the points [first, end). */
 static void append_metric(struct pass *pass, const struct entry *first, const struct entry *end)
 {
@@ -118,13 +107,13 @@ static void append_metric(struct pass *pass, const struct entry *first, const st
     struct byte_writer *points = &pass->points;
     byte_writer_reset(points);
     for (const struct entry *entry = first; entry < end; entry++) {
-        append_field(points, FIELD_POINT, entry->body);
+        otlp_wire_bytes(points, FIELD_POINT, entry->body);
     }
-    byte_writer_text(points, text_in(&family->trail));
-    otlp_field_begin(&pass->metrics, FIELD_ITEM,
-                     family->head.length + otlp_field_size(points->length));
-    byte_writer_text(&pass->metrics, text_in(&family->head));
-    append_field(&pass->metrics, family->data_field, text_in(points));
+    byte_writer_text(points, otlp_wire_written(&family->trail));
+    otlp_wire_begin(&pass->metrics, FIELD_ITEM,
+                    family->head.length + otlp_wire_size(points->length));
+    byte_writer_text(&pass->metrics, otlp_wire_written(&family->head));
+    otlp_wire_bytes(&pass->metrics, family->data_field, otlp_wire_written(points));
     pass->metrics.failed |= points->failed;
 }
 
@@ -149,16 +138,16 @@ static void append_resource(struct pass *pass, const struct entry *first, const 
         append_metrics(pass, first, end);
     } else {
         for (const struct entry *entry = first; entry < end; entry++) {
-            append_field(items, FIELD_ITEM, entry->body);
+            otlp_wire_bytes(items, FIELD_ITEM, entry->body);
         }
     }
-    size_t scope = otlp_field_size(pass->options->scope.length) + items->length;
-    otlp_field_begin(pass->out, FIELD_RESOURCE_X,
-                     otlp_field_size(first->resource.length) + otlp_field_size(scope));
-    append_field(pass->out, FIELD_RESOURCE, first->resource);
-    otlp_field_begin(pass->out, FIELD_SCOPE_X, scope);
-    append_field(pass->out, FIELD_SCOPE, pass->options->scope);
-    byte_writer_text(pass->out, text_in(items));
+    size_t scope = otlp_wire_size(pass->options->scope.length) + items->length;
+    otlp_wire_begin(pass->out, FIELD_RESOURCE_X,
+                    otlp_wire_size(first->resource.length) + otlp_wire_size(scope));
+    otlp_wire_bytes(pass->out, FIELD_RESOURCE, first->resource);
+    otlp_wire_begin(pass->out, FIELD_SCOPE_X, scope);
+    otlp_wire_bytes(pass->out, FIELD_SCOPE, pass->options->scope);
+    byte_writer_text(pass->out, otlp_wire_written(items));
     pass->out->failed |= items->failed;
 }
 

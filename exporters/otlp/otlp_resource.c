@@ -1,97 +1,64 @@
 #include "exporters/otlp/otlp_resource.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#define FIELD_ATTRIBUTES 1
 
-int otlp_resource_init(struct otlp_resource *resource, const struct otlp_extra *extras,
-                       size_t count)
+/* What names a service names this agent. */
+static bool is_own(const char *key)
 {
-    count = count < OTLP_EXTRAS_MAX ? count : OTLP_EXTRAS_MAX;
-    size_t key_bytes = 1;
-    *resource = (struct otlp_resource){.extras = extras, .extra_count = count};
-    for (size_t i = 0; i < count; i++) {
-        resource->extra_bytes += extras[i].value.length;
-        key_bytes += extras[i].key.length + 1;
-    }
-    otlp_attributes_init(&resource->attributes);
-    resource->keys = malloc(key_bytes);
-    if (resource->keys == NULL) {
-        return -ENOMEM;
-    }
-    char *at = resource->keys;
-    for (size_t i = 0; i < count; i++) {
-        memcpy(at, extras[i].key.data, extras[i].key.length);
-        at[extras[i].key.length] = '\0';
-        at += extras[i].key.length + 1;
-    }
-    return 0;
+    return strncmp(key, "service.", strlen("service.")) == 0;
 }
 
-void otlp_resource_fini(struct otlp_resource *resource)
+static uint64_t take_varint(const char **at)
 {
-    otlp_attributes_fini(&resource->attributes);
-    free(resource->keys);
-    resource->keys = NULL;
+    uint64_t value = 0;
+    unsigned shift = 0;
+    unsigned char byte;
+    do {
+        byte = (unsigned char)*(*at)++;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        shift += 7;
+    } while ((byte & 0x80) != 0);
+    return value;
 }
 
-static bool has(const struct otlp_attributes *attributes, const char *key)
+/* Whether an attribute of this key was written: each is a KeyValue that begins with its key. */
+static bool is_told(const struct byte_writer *out, struct text key)
 {
-    for (size_t i = 0; i < attributes->count; i++) {
-        if (strcmp(attributes->pairs[i].key, key) == 0) {
+    const char *at = out->data;
+    const char *end = at + out->length;
+    while (at < end) {
+        take_varint(&at);
+        size_t length = take_varint(&at);
+        const char *next = at + length;
+        take_varint(&at);
+        if (take_varint(&at) == key.length && memcmp(at, key.data, key.length) == 0) {
             return true;
         }
+        at = next;
     }
     return false;
 }
 
-/* A name that the user gave the agent is not the name of what it watches. */
-static bool is_own(const char *key)
+void otlp_resource_add(struct byte_writer *out, const char *key, struct text value)
 {
-    return strcmp(key, "service.name") == 0 || strcmp(key, "service.namespace") == 0 ||
-           strcmp(key, "service.version") == 0 || strcmp(key, "service.instance.id") == 0;
+    otlp_wire_attribute(out, FIELD_ATTRIBUTES, key, value);
 }
 
-static void add_extras(struct otlp_resource *resource, bool agent)
+void otlp_resource_add_extras(struct byte_writer *out, const struct otlp_extras *extras, bool agent)
 {
-    const char *key = resource->keys;
-    for (size_t i = 0; i < resource->extra_count; i++) {
-        if (!has(&resource->attributes, key) && (agent || !is_own(key))) {
-            otlp_attributes_text(&resource->attributes, key, resource->extras[i].value);
+    for (size_t i = 0; i < extras->count && !out->failed; i++) {
+        const struct otlp_extra *extra = &extras->items[i];
+        if ((agent || !is_own(extra->key.data)) && !is_told(out, extra->key)) {
+            otlp_resource_add(out, extra->key.data, extra->value);
         }
-        key += resource->extras[i].key.length + 1;
     }
 }
 
-bool otlp_resource_begin(struct otlp_resource *resource, size_t bytes)
+void otlp_resource_append_agent(struct byte_writer *out, const struct otlp_agent *agent,
+                                const struct otlp_extras *extras)
 {
-    return otlp_attributes_begin(&resource->attributes, bytes + resource->extra_bytes);
-}
-
-void otlp_resource_add(struct otlp_resource *resource, const char *key, struct text value)
-{
-    otlp_attributes_text(&resource->attributes, key, value);
-}
-
-void otlp_resource_end(struct otlp_resource *resource, bool agent, struct byte_writer *out)
-{
-    otlp_resource_message message;
-    add_extras(resource, agent);
-    opentelemetry__proto__resource__v1__resource__init(&message);
-    message.n_attributes = resource->attributes.count;
-    message.attributes = resource->attributes.list;
-    otlp_message_append(out, &message.base);
-}
-
-void otlp_resource_append_agent(struct otlp_resource *resource, const struct otlp_agent *agent,
-                                struct byte_writer *out)
-{
-    size_t bytes = agent->name.length + agent->version.length + agent->host.length;
-    if (!otlp_resource_begin(resource, bytes)) {
-        out->failed = true;
-        return;
-    }
-    otlp_resource_add(resource, "service.name", agent->name);
-    otlp_resource_add(resource, "service.version", agent->version);
-    otlp_resource_add(resource, "host.name", agent->host);
-    otlp_resource_end(resource, true, out);
+    otlp_resource_add(out, "service.name", agent->name);
+    otlp_resource_add(out, "service.version", agent->version);
+    otlp_resource_add(out, "host.name", agent->host);
+    otlp_resource_add_extras(out, extras, true);
 }

@@ -2,32 +2,49 @@
 
 #include "exporters/otlp/otlp_names.h"
 
+/* Fields of Span, of its Event and of Status. */
+enum span_field {
+    SPAN_TRACE_ID = 1,
+    SPAN_ID = 2,
+    SPAN_PARENT_ID = 4,
+    SPAN_NAME = 5,
+    SPAN_KIND = 6,
+    SPAN_START = 7,
+    SPAN_END = 8,
+    SPAN_ATTRIBUTES = 9,
+    SPAN_EVENTS = 11,
+    SPAN_STATUS = 15,
+    SPAN_FLAGS = 16,
+    EVENT_TIME = 1,
+    EVENT_NAME = 2,
+    STATUS_CODE = 3
+};
+
+#define KIND_SERVER 2
+#define KIND_CLIENT 3
+#define STATUS_ERROR 2
+
 #define TRACE_ID_BYTES 16
 #define SPAN_ID_BYTES 8
-/* The words that a span has of itself: "http://", "_OTHER", ... */
-#define OWN_WORDS_BYTES 64
-/* A host stands in url.full, which is put together first, and in server.address. */
-#define TEXT_USES 3
 /* A server's errors; a client's requests fail with any status from 400 on. */
 #define SERVER_ERROR 500
 #define CLIENT_ERROR 400
 /* SpanFlags of OpenTelemetry: W3C's flag, and that the parent is known to be remote. */
 #define FLAG_SAMPLED 0x001u
 #define FLAGS_REMOTE_PARENT 0x300u
-#define EVENTS_MAX 2
 #define HTTP_PORT 80
 #define STATUS_DIGITS 8
 
 void otlp_span_init(struct otlp_span *span, struct otlp_random *random, bool query)
 {
-    otlp_attributes_init(&span->attributes);
+    byte_writer_init(&span->scratch);
     span->random = random;
     span->query = query;
 }
 
 void otlp_span_fini(struct otlp_span *span)
 {
-    otlp_attributes_fini(&span->attributes);
+    byte_writer_fini(&span->scratch);
 }
 
 static bool is(struct text text, const char *word)
@@ -65,32 +82,58 @@ static unsigned hex_value(char c)
 }
 
 /* A 64-bit trace id stands behind zeros. */
-static void set_trace_id(struct otlp_span *span, struct text hex, uint8_t id[TRACE_ID_BYTES])
+static void add_trace_id(struct otlp_span *span, struct text hex, struct byte_writer *out)
 {
-    if (hex.length == 0 || hex.length > (size_t)2 * TRACE_ID_BYTES || hex.length % 2 != 0) {
-        uint64_t random[] = {otlp_random_id(span->random), otlp_random_id(span->random)};
-        memcpy(id, random, TRACE_ID_BYTES);
-        return;
-    }
+    char id[TRACE_ID_BYTES] = {0};
     size_t bytes = hex.length / 2;
-    memset(id, 0, TRACE_ID_BYTES);
+    if (bytes == 0 || bytes > TRACE_ID_BYTES) {
+        uint64_t random[] = {otlp_random_id(span->random), otlp_random_id(span->random)};
+        memcpy(id, random, sizeof(id));
+        bytes = 0;
+    }
     for (size_t i = 0; i < bytes; i++) {
         id[TRACE_ID_BYTES - bytes + i] =
-            (uint8_t)(hex_value(hex.data[2 * i]) << 4 | hex_value(hex.data[2 * i + 1]));
+            (char)(hex_value(hex.data[2 * i]) << 4 | hex_value(hex.data[2 * i + 1]));
     }
+    otlp_wire_bytes(out, SPAN_TRACE_ID, (struct text){id, sizeof(id)});
 }
 
-static void set_span_id(uint64_t value, uint8_t id[SPAN_ID_BYTES])
+static void add_span_id(struct byte_writer *out, enum span_field field, uint64_t value)
 {
+    char id[SPAN_ID_BYTES];
     for (unsigned i = 0; i < SPAN_ID_BYTES; i++) {
-        id[i] = (uint8_t)(value >> (8 * (SPAN_ID_BYTES - 1 - i)));
+        id[i] = (char)(value >> (8 * (SPAN_ID_BYTES - 1 - i)));
     }
+    otlp_wire_bytes(out, field, (struct text){id, sizeof(id)});
+}
+
+static void add_ids(struct otlp_span *span, const struct exchange_record *record,
+                    struct byte_writer *out)
+{
+    uint32_t flags = record->sampling == RECORD_NOT_SAMPLED ? 0 : FLAG_SAMPLED;
+    add_trace_id(span, record->trace_id, out);
+    add_span_id(out, SPAN_ID, otlp_random_id(span->random));
+    if (record->parent_span_id != 0) {
+        add_span_id(out, SPAN_PARENT_ID, record->parent_span_id);
+        flags |= FLAGS_REMOTE_PARENT;
+    }
+    otlp_wire_fixed32(out, SPAN_FLAGS, flags);
 }
 
 /* ---- attributes ---- */
 
+static void add_text(struct byte_writer *out, const char *key, struct text value)
+{
+    otlp_wire_attribute(out, SPAN_ATTRIBUTES, key, value);
+}
+
+static void add_number(struct byte_writer *out, const char *key, uint64_t value)
+{
+    otlp_wire_attribute_number(out, SPAN_ATTRIBUTES, key, (int64_t)value);
+}
+
 /* "10.0.0.1:80" or "[2001:db8::1]:80"; "shop" alone is at the scheme's port. */
-static void add_end(struct otlp_attributes *attributes, struct text end, const char *address_key,
+static void add_end(struct byte_writer *out, struct text end, const char *address_key,
                     const char *port_key)
 {
     const char *colon = end.length == 0 ? NULL : memrchr(end.data, ':', end.length);
@@ -109,9 +152,9 @@ static void add_end(struct otlp_attributes *attributes, struct text end, const c
         address.data++;
         address.length -= 2;
     }
-    otlp_attributes_text(attributes, address_key, address);
+    add_text(out, address_key, address);
     if (port > 0 && port <= UINT16_MAX) {
-        otlp_attributes_number(attributes, port_key, port);
+        add_number(out, port_key, (uint64_t)port);
     }
 }
 
@@ -122,98 +165,91 @@ static struct text path_of(const struct exchange_record *record)
     return mark == NULL ? target : (struct text){target.data, (size_t)(mark - target.data)};
 }
 
-static void add_url(struct otlp_span *span, const struct exchange_record *record)
+static void add_url_parts(struct otlp_span *span, const struct exchange_record *record,
+                          struct byte_writer *out)
 {
     struct text path = path_of(record);
-    struct text target = span->query ? record->target : path;
-    if (otlp_span_is_server(record)) {
-        otlp_attributes_text(&span->attributes, "url.path", path);
-        if (span->query && record->target.length > path.length + 1) {
-            struct text query = {path.data + path.length + 1,
-                                 record->target.length - path.length - 1};
-            otlp_attributes_text(&span->attributes, "url.query", query);
-        }
-        return;
+    add_text(out, "url.path", path);
+    if (span->query && record->target.length > path.length + 1) {
+        struct text query = {path.data + path.length + 1, record->target.length - path.length - 1};
+        add_text(out, "url.query", query);
     }
-    /* An origin-form target needs its authority; others have it, or none ("*"). */
-    bool origin = target.length > 0 && target.data[0] == '/';
-    struct text authority = record->host.length > 0 ? record->host : record->server;
-    char *start = span->attributes.strings.data + span->attributes.strings.length;
-    struct byte_writer *strings = &span->attributes.strings;
-    if (origin) {
-        byte_writer_string(strings, "http://");
-        byte_writer_utf8(strings, authority);
-    }
-    byte_writer_utf8(strings, target);
-    struct text full = {start, (size_t)(strings->data + strings->length - start)};
-    otlp_attributes_text(&span->attributes, "url.full", full);
 }
 
-static void add_method(struct otlp_attributes *attributes, struct text method)
+/* An origin-form target needs its authority; others have it, or none ("*"). */
+static void add_full_url(struct otlp_span *span, const struct exchange_record *record,
+                         struct byte_writer *out)
+{
+    struct text target = span->query ? record->target : path_of(record);
+    if (target.length == 0 || target.data[0] != '/') {
+        add_text(out, "url.full", target);
+        return;
+    }
+    byte_writer_reset(&span->scratch);
+    byte_writer_string(&span->scratch, "http://");
+    byte_writer_text(&span->scratch, record->host.length > 0 ? record->host : record->server);
+    byte_writer_text(&span->scratch, target);
+    add_text(out, "url.full", otlp_wire_written(&span->scratch));
+    out->failed |= span->scratch.failed;
+}
+
+static void add_method(struct byte_writer *out, struct text method)
 {
     bool known = otlp_names_is_method(method);
-    otlp_attributes_text(attributes, "http.request.method", known ? method : text_of("_OTHER"));
+    add_text(out, "http.request.method", known ? method : text_of("_OTHER"));
     if (!known) {
-        otlp_attributes_text(attributes, "http.request.method_original", method);
+        add_text(out, "http.request.method_original", method);
     }
 }
 
 /* error.type is what broke the exchange off, else the status that says so. */
-static void add_result(struct otlp_attributes *attributes, const struct exchange_record *record)
+static void add_result(struct byte_writer *out, const struct exchange_record *record)
 {
     char status[STATUS_DIGITS] = {(char)('0' + record->status / 100),
                                   (char)('0' + record->status / 10 % 10),
                                   (char)('0' + record->status % 10)};
     if (record->status != 0) {
-        otlp_attributes_number(attributes, "http.response.status_code", record->status);
+        add_number(out, "http.response.status_code", record->status);
     }
     if (otlp_span_failed(record)) {
         bool complete = is(record->outcome, "complete");
-        otlp_attributes_text(attributes, "error.type",
-                             complete ? text_of(status) : record->outcome);
+        add_text(out, "error.type", complete ? text_of(status) : record->outcome);
     }
     if (record->request_body_bytes != RECORD_UNKNOWN) {
-        otlp_attributes_number(attributes, "http.request.body.size",
-                               (int64_t)record->request_body_bytes);
+        add_number(out, "http.request.body.size", record->request_body_bytes);
     }
     if (record->response_body_bytes != RECORD_UNKNOWN) {
-        otlp_attributes_number(attributes, "http.response.body.size",
-                               (int64_t)record->response_body_bytes);
+        add_number(out, "http.response.body.size", record->response_body_bytes);
     }
     if (record->ambiguous) {
-        otlp_attributes_flag(attributes, "vethscope.ambiguous");
+        otlp_wire_attribute_flag(out, SPAN_ATTRIBUTES, "vethscope.ambiguous");
     }
 }
 
-static void add_attributes(struct otlp_span *span, const struct exchange_record *record)
+static void add_attributes(struct otlp_span *span, const struct exchange_record *record,
+                           struct byte_writer *out)
 {
-    struct otlp_attributes *attributes = &span->attributes;
     bool server = otlp_span_is_server(record);
-    add_method(attributes, record->method);
-    otlp_attributes_text(attributes, "url.scheme", text_of("http"));
-    add_url(span, record);
-    otlp_attributes_text(attributes, "http.route", record->route);
-    add_end(attributes, record->host.length > 0 ? record->host : record->server, "server.address",
-            "server.port");
-    add_end(attributes, server ? record->client : record->server, "network.peer.address",
-            "network.peer.port");
-    otlp_attributes_text(attributes, "network.protocol.version", record->version);
-    otlp_attributes_text(attributes, "user_agent.original", record->user_agent);
+    add_method(out, record->method);
+    add_text(out, "url.scheme", text_of("http"));
     if (server) {
-        otlp_attributes_text(attributes, "vethscope.client.service", record->client_service);
+        add_url_parts(span, record, out);
     } else {
-        otlp_attributes_text(attributes, "vethscope.server.service", record->server_service);
+        add_full_url(span, record, out);
     }
-    add_result(attributes, record);
-}
-
-/* What the attributes and the name take at most. */
-static size_t text_bytes(const struct exchange_record *record)
-{
-    return TEXT_USES * (record->method.length + record->target.length + record->route.length +
-                        record->host.length + record->server.length + record->client.length) +
-           record->version.length + record->user_agent.length + record->outcome.length +
-           record->client_service.length + record->server_service.length + OWN_WORDS_BYTES;
+    add_text(out, "http.route", record->route);
+    add_end(out, record->host.length > 0 ? record->host : record->server, "server.address",
+            "server.port");
+    add_end(out, server ? record->client : record->server, "network.peer.address",
+            "network.peer.port");
+    add_text(out, "network.protocol.version", record->version);
+    add_text(out, "user_agent.original", record->user_agent);
+    if (server) {
+        add_text(out, "vethscope.client.service", record->client_service);
+    } else {
+        add_text(out, "vethscope.server.service", record->server_service);
+    }
+    add_result(out, record);
 }
 
 /* ---- times ---- */
@@ -234,87 +270,56 @@ static uint64_t end_of(const struct exchange_record *record)
            known(record->response_ns);
 }
 
-static void add_event(otlp_span_message *message, otlp_span_event *events, const char *name,
-                      uint64_t time_ns)
+static void add_event(struct byte_writer *out, const char *name, uint64_t time_ns)
 {
-    otlp_span_event *event = &events[message->n_events];
-    opentelemetry__proto__trace__v1__span__event__init(event);
-    event->time_unix_nano = time_ns;
-    memcpy(&event->name, &name, sizeof(name));
-    message->events[message->n_events++] = event;
+    struct text text = text_of(name);
+    otlp_wire_begin(out, SPAN_EVENTS, 1 + sizeof(time_ns) + otlp_wire_size(text.length));
+    otlp_wire_fixed64(out, EVENT_TIME, time_ns);
+    otlp_wire_bytes(out, EVENT_NAME, text);
 }
 
-static void add_events(otlp_span_message *message, otlp_span_event *events,
-                       const struct exchange_record *record)
+static void add_times(const struct exchange_record *record, struct byte_writer *out)
 {
-    uint64_t end = message->end_time_unix_nano;
+    uint64_t start = (uint64_t)record->time_ns;
+    uint64_t end = end_of(record);
+    otlp_wire_fixed64(out, SPAN_START, start);
+    otlp_wire_fixed64(out, SPAN_END, end);
     if (record->request_ns != RECORD_UNKNOWN) {
-        add_event(message, events, "http.request.end",
-                  message->start_time_unix_nano + record->request_ns);
+        add_event(out, "http.request.end", start + record->request_ns);
     }
     if (record->duration_ns != RECORD_UNKNOWN && record->response_ns != RECORD_UNKNOWN &&
         record->response_ns <= record->duration_ns) {
-        add_event(message, events, "http.response.start", end - record->response_ns);
+        add_event(out, "http.response.start", end - record->response_ns);
     }
 }
 
 /* ---- the message ---- */
 
 /* "GET /users/{id}" */
-static char *name_of(struct otlp_attributes *attributes, const struct exchange_record *record)
+static void add_name(struct otlp_span *span, const struct exchange_record *record,
+                     struct byte_writer *out)
 {
-    struct byte_writer *strings = &attributes->strings;
-    char *name = strings->data + strings->length;
-    byte_writer_utf8(strings,
-                     otlp_names_is_method(record->method) ? record->method : text_of("HTTP"));
+    struct byte_writer *name = &span->scratch;
+    byte_writer_reset(name);
+    byte_writer_text(name, otlp_names_is_method(record->method) ? record->method : text_of("HTTP"));
     if (record->route.length > 0) {
-        byte_writer_byte(strings, ' ');
-        byte_writer_utf8(strings, record->route);
+        byte_writer_byte(name, ' ');
+        byte_writer_text(name, record->route);
     }
-    byte_writer_byte(strings, '\0');
-    return name;
+    otlp_wire_text(out, SPAN_NAME, otlp_wire_written(name));
+    out->failed |= name->failed;
 }
 
 void otlp_span_append(struct otlp_span *span, const struct exchange_record *record,
                       struct byte_writer *out)
 {
-    if (!otlp_attributes_begin(&span->attributes, text_bytes(record))) {
-        out->failed = true;
-        return;
-    }
-    uint8_t trace_id[TRACE_ID_BYTES];
-    uint8_t span_id[SPAN_ID_BYTES];
-    uint8_t parent_id[SPAN_ID_BYTES];
-    otlp_span_event events[EVENTS_MAX];
-    otlp_span_event *event_list[EVENTS_MAX];
-    otlp_status status;
-    otlp_span_message message;
-    opentelemetry__proto__trace__v1__span__init(&message);
-    opentelemetry__proto__trace__v1__status__init(&status);
-    set_trace_id(span, record->trace_id, trace_id);
-    set_span_id(otlp_random_id(span->random), span_id);
-    message.trace_id = (ProtobufCBinaryData){TRACE_ID_BYTES, trace_id};
-    message.span_id = (ProtobufCBinaryData){SPAN_ID_BYTES, span_id};
-    message.flags = record->sampling == RECORD_NOT_SAMPLED ? 0 : FLAG_SAMPLED;
-    if (record->parent_span_id != 0) {
-        set_span_id(record->parent_span_id, parent_id);
-        message.parent_span_id = (ProtobufCBinaryData){SPAN_ID_BYTES, parent_id};
-        message.flags |= FLAGS_REMOTE_PARENT;
-    }
-    message.kind = otlp_span_is_server(record)
-                       ? OPENTELEMETRY__PROTO__TRACE__V1__SPAN__SPAN_KIND__SPAN_KIND_SERVER
-                       : OPENTELEMETRY__PROTO__TRACE__V1__SPAN__SPAN_KIND__SPAN_KIND_CLIENT;
-    message.start_time_unix_nano = (uint64_t)record->time_ns;
-    message.end_time_unix_nano = end_of(record);
-    message.events = event_list;
-    add_events(&message, events, record);
-    message.name = name_of(&span->attributes, record);
-    add_attributes(span, record);
-    message.n_attributes = span->attributes.count;
-    message.attributes = span->attributes.list;
+    add_ids(span, record, out);
+    add_name(span, record, out);
+    otlp_wire_varint(out, SPAN_KIND, otlp_span_is_server(record) ? KIND_SERVER : KIND_CLIENT);
+    add_times(record, out);
+    add_attributes(span, record, out);
     if (otlp_span_failed(record)) {
-        status.code = OPENTELEMETRY__PROTO__TRACE__V1__STATUS__STATUS_CODE__STATUS_CODE_ERROR;
-        message.status = &status;
+        otlp_wire_begin(out, SPAN_STATUS, 2);
+        otlp_wire_varint(out, STATUS_CODE, STATUS_ERROR);
     }
-    otlp_message_append(out, &message.base);
 }

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "exporters/exchange_record.h"
-#include "exporters/otlp/otlp_message.h"
 #include "exporters/otlp/otlp_random.h"
+#include "exporters/otlp/otlp_wire.h"
 
 /*
  * An exchange as a span: SERVER where the pod behind the interface was asked, CLIENT where it
@@ -10,7 +10,7 @@
  * from the request's trace context; without one the trace id is random. For one thread.
  */
 struct otlp_span {
-    struct otlp_attributes attributes;
+    struct byte_writer scratch;
     struct otlp_random *random;
     bool query; /* url.query and the query of url.full as well */
 };

@@ -12,8 +12,8 @@ struct otlp_traces {
     struct otlp_sampler *sampler;
     struct otlp_random random; /* these: the delivery thread's */
     struct otlp_span span;
-    struct otlp_resource resource;
-    struct byte_writer resource_bytes;
+    struct otlp_extras extras;
+    struct byte_writer resource;
     struct byte_writer body;
 };
 
@@ -47,23 +47,16 @@ static struct text service_of(const struct exchange_record *record)
 
 static void write_resource(struct otlp_traces *traces, const struct exchange_record *record)
 {
-    struct otlp_resource *resource = &traces->resource;
+    struct byte_writer *resource = &traces->resource;
     bool server = otlp_span_is_server(record);
-    struct text service = service_of(record);
-    struct text namespace = server ? record->server_namespace : record->client_namespace;
-    struct text pod = server ? record->server_pod : record->client_pod;
-    struct text node = server ? record->server_node : record->client_node;
-    byte_writer_reset(&traces->resource_bytes);
-    if (!otlp_resource_begin(resource,
-                             service.length + namespace.length + pod.length + node.length)) {
-        traces->resource_bytes.failed = true;
-        return;
-    }
-    otlp_resource_add(resource, "service.name", service);
-    otlp_resource_add(resource, "service.namespace", namespace);
-    otlp_resource_add(resource, "k8s.pod.name", pod);
-    otlp_resource_add(resource, "k8s.node.name", node);
-    otlp_resource_end(resource, false, &traces->resource_bytes);
+    byte_writer_reset(resource);
+    otlp_resource_add(resource, "service.name", service_of(record));
+    otlp_resource_add(resource, "service.namespace",
+                      server ? record->server_namespace : record->client_namespace);
+    otlp_resource_add(resource, "k8s.pod.name", server ? record->server_pod : record->client_pod);
+    otlp_resource_add(resource, "k8s.node.name",
+                      server ? record->server_node : record->client_node);
+    otlp_resource_add_extras(resource, &traces->extras, false);
 }
 
 static void take(void *context, const struct exchange_record *record)
@@ -72,14 +65,14 @@ static void take(void *context, const struct exchange_record *record)
     write_resource(traces, record);
     byte_writer_reset(&traces->body);
     otlp_span_append(&traces->span, record, &traces->body);
-    if (traces->resource_bytes.failed || traces->body.failed) {
+    if (traces->resource.failed || traces->body.failed) {
         lose(traces, EXPORTER_LOSS_MEMORY, 1);
         return;
     }
-    struct otlp_item item = {.resource_length = (uint32_t)traces->resource_bytes.length,
+    struct otlp_item item = {.resource_length = (uint32_t)traces->resource.length,
                              .body_length = (uint32_t)traces->body.length};
     const struct text parts[] = {{(const char *)&item, sizeof(item)},
-                                 {traces->resource_bytes.data, traces->resource_bytes.length},
+                                 {traces->resource.data, traces->resource.length},
                                  {traces->body.data, traces->body.length}};
     sender_append(otlp_channel_sender(traces->channel), parts, sizeof(parts) / sizeof(parts[0]));
 }
@@ -104,8 +97,8 @@ struct otlp_traces *otlp_traces_new(const struct otlp_options *options,
     otlp_random_init(&traces->random);
     otlp_span_init(&traces->span, &traces->random, traces_options->query);
     traces->sampler = otlp_sampler_new(&traces_options->sampler);
-    if (otlp_resource_init(&traces->resource, options->extras, options->extra_count) == 0 &&
-        traces->sampler != NULL) {
+    traces->extras = options->extras;
+    if (traces->sampler != NULL) {
         traces->channel =
             otlp_channel_new(options, traces_options->url, &traces->health, NULL, error_out);
     }
@@ -148,8 +141,7 @@ void otlp_traces_free(struct otlp_traces *traces)
         otlp_channel_free(traces->channel);
         otlp_sampler_free(traces->sampler);
         otlp_span_fini(&traces->span);
-        otlp_resource_fini(&traces->resource);
-        byte_writer_fini(&traces->resource_bytes);
+        byte_writer_fini(&traces->resource);
         byte_writer_fini(&traces->body);
         free(traces);
     }

@@ -153,11 +153,9 @@ static void report(struct otlp_points *points, unsigned grown)
 
 static void bench_points(const char *what, bool delta)
 {
-    struct otlp_resource resource;
     struct otlp_points_options options = {
-        .delta = delta, .max_series = SERIES, .resource = &resource, .emit = emit, .lose = lose};
-    struct otlp_points *points =
-        otlp_resource_init(&resource, NULL, 0) == 0 ? otlp_points_new(&options) : NULL;
+        .delta = delta, .max_series = SERIES, .emit = emit, .lose = lose};
+    struct otlp_points *points = otlp_points_new(&options);
     if (points == NULL) {
         abort();
     }
@@ -183,7 +181,6 @@ static void bench_points(const char *what, bool delta)
     end(started, "    in a request", (uint64_t)reports * SERIES, body.length * reports);
     byte_writer_fini(&body);
     otlp_points_free(points);
-    otlp_resource_fini(&resource);
 }
 
 int main(int argc, char **argv)

@@ -73,7 +73,7 @@ static void test_defaults(void **state)
     assert_int_equal(settings.options.timeout_ms, 10000);
     assert_int_equal(settings.options.compression, COMPRESSION_GZIP);
     assert_int_equal(settings.options.header_count, 0);
-    assert_int_equal(settings.options.extra_count, 0);
+    assert_int_equal(settings.options.extras.count, 0);
     assert_null(settings.options.ca_file);
     assert_string_equal(settings.options.agent.name.data, "vethscope");
     assert_true(settings.options.agent.host.length > 0);
@@ -137,8 +137,8 @@ static void test_variables(void **state)
     assert_string_equal(options->headers[0].name, "X-Token");
     assert_string_equal(options->headers[0].value, "a,b=");
     assert_string_equal(options->headers[1].value, "2");
-    assert_int_equal(options->extra_count, 2);
-    assert_string_equal(options->extras[0].value.data, "blue one");
+    assert_int_equal(options->extras.count, 2);
+    assert_string_equal(options->extras.items[0].value.data, "blue one");
     assert_string_equal(options->agent.name.data, "cart");
 }
 
@@ -161,8 +161,8 @@ static void test_the_file_goes_before_the_variables(void **state)
     assert_string_equal(options->cert_file, "/cert.pem");
     assert_int_equal(options->header_count, 1);
     assert_string_equal(options->headers[0].name, "A");
-    assert_int_equal(options->extra_count, 2);
-    assert_string_equal(options->extras[0].value.data, "green");
+    assert_int_equal(options->extras.count, 2);
+    assert_string_equal(options->extras.items[0].value.data, "green");
 }
 
 static void test_the_agents_name(void **state)
@@ -225,7 +225,7 @@ static void test_too_many_entries(void **state)
                                           {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1"},
                                           {NULL, NULL}};
     assert_int_equal(read_settings("", attributes), 0);
-    assert_int_equal(settings.options.extra_count, 2);
+    assert_int_equal(settings.options.extras.count, 2);
 }
 
 int main(void)

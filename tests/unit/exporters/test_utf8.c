@@ -69,12 +69,28 @@ static void test_plain_run(void **state)
     assert_int_equal(utf8_plain_run("\xff", 1), 0);
 }
 
+/* Runs are looked at eight bytes at a time: each place of the eight, each byte there. */
+static void test_plain_run_of_words(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < 24; at++) {
+        for (unsigned value = 0; value < 256; value++) {
+            char bytes[25];
+            memset(bytes, value % 2 == 0 ? 0x01 : 0x7f, sizeof(bytes));
+            bytes[at] = (char)value;
+            bool plain = value > 0 && value < 0x80;
+            assert_int_equal(utf8_plain_run(bytes, sizeof(bytes)), plain ? sizeof(bytes) : at);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sequences),
         cmocka_unit_test(test_all_three_byte_sequences),
         cmocka_unit_test(test_plain_run),
+        cmocka_unit_test(test_plain_run_of_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

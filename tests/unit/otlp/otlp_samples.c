@@ -8,7 +8,6 @@
 #define TIME INT64_C(1769860800000000000)
 
 static struct byte_writer items;
-static struct otlp_resource resource;
 
 static void emit(void *context, const struct text *parts, size_t count)
 {
@@ -33,11 +32,8 @@ static int write_metrics(struct byte_writer *out)
         .schema = 5, .first_index = -3, .counts = sparse, .count = 2};
     static const struct metric_label labels[] = {{"service_name", {"cart \xff", 6}},
                                                  {"http_route", {"/a\0b", 4}}};
-    struct otlp_points_options options = {.agent_resource = {"", 0},
-                                          .start_ns = TIME - 1,
-                                          .resource = &resource,
-                                          .emit = emit,
-                                          .lose = lose};
+    struct otlp_points_options options = {
+        .agent_resource = {"", 0}, .start_ns = TIME - 1, .emit = emit, .lose = lose};
     struct otlp_points *points = otlp_points_new(&options);
     if (points == NULL) {
         return -1;
@@ -103,12 +99,8 @@ int main(int argc, char **argv)
 {
     struct byte_writer out = {0};
     bool metrics = argc == 2 && strcmp(argv[1], "metrics") == 0;
-    int status = otlp_resource_init(&resource, NULL, 0);
-    if (status == 0) {
-        status = metrics ? write_metrics(&out) : write_traces(&out);
-    }
+    int status = metrics ? write_metrics(&out) : write_traces(&out);
     bool failed = status != 0 || fwrite(out.data, 1, out.length, stdout) != out.length;
-    otlp_resource_fini(&resource);
     byte_writer_fini(&items);
     byte_writer_fini(&out);
     return failed ? 1 : 0;

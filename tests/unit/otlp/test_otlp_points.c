@@ -1,6 +1,6 @@
 #include "exporters/otlp/otlp_points.h"
 
-#include "exporters/proto/opentelemetry/proto/collector/metrics/v1/metrics_service.pb-c.h"
+#include "tests/unit/otlp/messages.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -15,9 +15,6 @@
 #define CREATED (NOW - 5000)
 #define START (NOW - 9000)
 
-typedef Opentelemetry__Proto__Collector__Metrics__V1__ExportMetricsServiceRequest export_request;
-typedef Opentelemetry__Proto__Metrics__V1__ResourceMetrics resource_metrics;
-
 static const struct metric_family duration = {"http_server_request_duration_seconds", "How long.",
                                               "seconds", METRIC_HISTOGRAM};
 static const struct metric_family requests = {"vethscope_flows_evicted_total", "Flows.", "",
@@ -27,12 +24,14 @@ static const struct metric_family active = {"http_server_active_requests", "Now.
 static const struct metric_family memory = {"vethscope_memory_bytes", "Bytes.", "bytes",
                                             METRIC_GAUGE};
 
-static struct otlp_resource resource;
 static struct otlp_points *points;
 static struct byte_writer items;
 static struct byte_writer body;
 static unsigned lost;
-static export_request *request;
+static metrics_request *request;
+
+static const struct otlp_extra extras[] = {{{"k8s.cluster.name", 16}, {"blue", 4}},
+                                           {{"service.name", 12}, {"mine", 4}}};
 
 static void emit(void *context, const struct text *parts, size_t count)
 {
@@ -55,7 +54,7 @@ static void open_points(bool delta, bool explicit_buckets, size_t max_series)
                                           .delta = delta,
                                           .max_series = max_series,
                                           .start_ns = START,
-                                          .resource = &resource,
+                                          .extras = {extras, 2},
                                           .emit = emit,
                                           .lose = lose};
     points = otlp_points_new(&options);
@@ -65,13 +64,11 @@ static void open_points(bool delta, bool explicit_buckets, size_t max_series)
 static int setup(void **state)
 {
     (void)state;
-    static const struct otlp_extra extras[] = {{{"k8s.cluster.name", 16}, {"blue", 4}},
-                                               {{"service.name", 12}, {"mine", 4}}};
     lost = 0;
     byte_writer_init(&items);
     byte_writer_init(&body);
     request = NULL;
-    return otlp_resource_init(&resource, extras, 2);
+    return 0;
 }
 
 static void forget(void)
@@ -87,7 +84,6 @@ static int teardown(void **state)
     forget();
     otlp_points_free(points);
     points = NULL;
-    otlp_resource_fini(&resource);
     byte_writer_fini(&items);
     byte_writer_fini(&body);
     return 0;
@@ -325,6 +321,38 @@ static void test_delta_bound(void **state)
     assert_string_equal(only_metric()->name, "vethscope.flows_evicted");
 }
 
+/* What is known of a service is not changed by what the user says of the agent. */
+static void test_resource_without_anything_twice(void **state)
+{
+    (void)state;
+    static const struct otlp_extra all[] = {{{"k8s.node.name", 13}, {"mine", 4}},
+                                            {{"service.version", 15}, {"9", 1}},
+                                            {{"k8s.pod.uid", 11}, {"", 0}},
+                                            {{"zone", 4}, {"b", 1}}};
+    const struct otlp_extras given = {all, 4};
+    struct byte_writer bytes = {0};
+    otlp_resource_add(&bytes, "service.name", text_of("cart"));
+    otlp_resource_add(&bytes, "k8s.node.name", text_of("its"));
+    otlp_resource_add_extras(&bytes, &given, false);
+    otlp_resource_message *about = opentelemetry__proto__resource__v1__resource__unpack(
+        NULL, bytes.length, (const uint8_t *)bytes.data);
+    assert_non_null(about);
+    assert_string_equal(attributes_text(about->n_attributes, about->attributes),
+                        "service.name=cart k8s.node.name=its zone=b");
+    opentelemetry__proto__resource__v1__resource__free_unpacked(about, NULL);
+    byte_writer_reset(&bytes);
+    const struct otlp_agent agent = {text_of("watcher"), text_of("1"), text_of("host")};
+    otlp_resource_append_agent(&bytes, &agent, &given);
+    about = opentelemetry__proto__resource__v1__resource__unpack(NULL, bytes.length,
+                                                                 (const uint8_t *)bytes.data);
+    assert_non_null(about);
+    assert_string_equal(attributes_text(about->n_attributes, about->attributes),
+                        "service.name=watcher service.version=1 host.name=host "
+                        "k8s.node.name=mine zone=b");
+    opentelemetry__proto__resource__v1__resource__free_unpacked(about, NULL);
+    byte_writer_fini(&bytes);
+}
+
 /* One more family than there is room for. */
 static void test_family_bound(void **state)
 {
@@ -363,10 +391,15 @@ static void test_a_start_behind_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_exponential),  TEST(test_explicit),
-        TEST(test_numbers),      TEST(test_delta),
-        TEST(test_delta_bound),  TEST(test_delta_tells_series_apart),
-        TEST(test_family_bound), TEST(test_a_start_behind_the_end),
+        TEST(test_exponential),
+        TEST(test_explicit),
+        TEST(test_numbers),
+        TEST(test_delta),
+        TEST(test_delta_bound),
+        TEST(test_delta_tells_series_apart),
+        TEST(test_resource_without_anything_twice),
+        TEST(test_family_bound),
+        TEST(test_a_start_behind_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

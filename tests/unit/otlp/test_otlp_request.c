@@ -1,6 +1,6 @@
 #include "exporters/otlp/otlp_request.h"
 
-#include "exporters/proto/opentelemetry/proto/collector/trace/v1/trace_service.pb-c.h"
+#include "tests/unit/otlp/messages.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -8,8 +8,6 @@
 #include <stdio.h>
 
 #include <cmocka.h>
-
-typedef Opentelemetry__Proto__Collector__Trace__V1__ExportTraceServiceRequest export_request;
 
 static struct byte_writer items;
 static struct byte_writer body;
@@ -31,23 +29,12 @@ static int teardown(void **state)
 }
 
 /* A span with this name, about a resource whose only attribute has this key. */
-static void add(char *key, char *name)
+static void add(const char *key, const char *name)
 {
     struct byte_writer about = {0};
     struct byte_writer span = {0};
-    otlp_key_value pair;
-    otlp_key_value *list = &pair;
-    otlp_resource_message resource;
-    otlp_span_message message;
-    opentelemetry__proto__common__v1__key_value__init(&pair);
-    opentelemetry__proto__resource__v1__resource__init(&resource);
-    opentelemetry__proto__trace__v1__span__init(&message);
-    pair.key = key;
-    resource.n_attributes = 1;
-    resource.attributes = &list;
-    message.name = name;
-    otlp_message_append(&about, &resource.base);
-    otlp_message_append(&span, &message.base);
+    otlp_wire_attribute(&about, 1, key, text_of("x"));
+    otlp_wire_text(&span, 5, text_of(name));
     struct otlp_item item = {(uint32_t)about.length, (uint32_t)span.length, 0};
     byte_writer_append(&items, &item, sizeof(item));
     byte_writer_append(&items, about.data, about.length);
@@ -68,7 +55,7 @@ static const char *told(void)
     static const struct otlp_request_options options = {.scope = {"\n\1v", 3}};
     byte_writer_reset(&body);
     assert_int_equal(otlp_request_write(&options, text_of_items(), &body), 0);
-    export_request *request =
+    trace_request *request =
         opentelemetry__proto__collector__trace__v1__export_trace_service_request__unpack(
             NULL, body.length, (const uint8_t *)body.data);
     assert_non_null(request);
@@ -94,8 +81,8 @@ static void test_spans_of_a_resource_stand_together(void **state)
 {
     (void)state;
     assert_string_equal(told(), "");
-    char keys[][4] = {"b", "a", "b", "aa", "a"};
-    char names[][4] = {"1", "2", "3", "4", "5"};
+    static const char *const keys[] = {"b", "a", "b", "aa", "a"};
+    static const char *const names[] = {"1", "2", "3", "4", "5"};
     for (size_t i = 0; i < 5; i++) {
         add(keys[i], names[i]);
     }
@@ -106,14 +93,12 @@ static void test_many(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 1000; i++) {
-        char key[8] = "k";
-        char name[8] = "n";
-        add(key, name);
+        add("k", "n");
     }
     static const struct otlp_request_options options = {.scope = {"", 0}};
     byte_writer_reset(&body);
     assert_int_equal(otlp_request_write(&options, text_of_items(), &body), 0);
-    export_request *request =
+    trace_request *request =
         opentelemetry__proto__collector__trace__v1__export_trace_service_request__unpack(
             NULL, body.length, (const uint8_t *)body.data);
     assert_int_equal(request->n_resource_spans, 1);
@@ -127,9 +112,7 @@ static void test_damaged(void **state)
 {
     (void)state;
     static const struct otlp_request_options options = {.scope = {"", 0}};
-    char key[] = "key";
-    char name[] = "name";
-    add(key, name);
+    add("key", "name");
     for (size_t length = 1; length < items.length; length++) {
         byte_writer_reset(&body);
         struct text cut = {items.data, length};

@@ -1,5 +1,7 @@
 #include "exporters/otlp/otlp_span.h"
 
+#include "tests/unit/otlp/messages.h"
+
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
