@@ -254,7 +254,9 @@ static void set_transport(struct api_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* no waiting for a resolver that hangs */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* rather wait for a shared connection */
+    /* Rather wait for a shared connection; only TLS brings one, without it the wait is in vain. */
+    bool may_share = strncmp(transfer->client->access->server, "https:", strlen("https:")) == 0;
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, may_share ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->fresh ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "vethscope");

@@ -17,7 +17,7 @@
 
 /* The whole client against a small API server over plain HTTP/1.1, which streams lists. What is
  * reported is waited for; a minute without it is a failure. */
-#define PATIENCE_S 60
+#define PATIENCE_S 20
 
 struct world {
     pthread_mutex_t mutex;
