@@ -146,6 +146,10 @@ class SpanReceiver(Receiver):
         self.answer(handler, 200, [("Content-Type", "application/x-protobuf")],
                     answer.SerializeToString())
 
+    def swallow(self, handler, _body):
+        """Takes it without a look."""
+        self.answer(handler, 200, [("Content-Type", "application/x-protobuf")])
+
     def unavailable(self, handler, _body):
         self.answer(handler, 503)
 

@@ -191,6 +191,31 @@ def check_sampling(checks, shop, module):
     receiver.close()
 
 
+def check_load(checks, shop, module):
+    """As many requests as wrk can make: every one becomes a span, and none is lost unless counted."""
+    receiver = SpanReceiver(module, shop.lab.node, PORT)
+    receiver.behave = "swallow"
+    agent = shop.lab.agent(name="load", config=config(metrics="true"))
+    before = shop.nginx.lines()
+    trace = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    shop.lab.process("wrk", ["wrk", "-t1", "-c8", "-d4s", "-H", trace,
+                             f"http://{shop.server.address}/item/5"], shop.client).finish(60)
+    shop.nginx.wait_quiet()
+    served = shop.nginx.lines() - before
+    metrics = agent.settled("http_server_request_duration_seconds_count", served, 30)
+    checks.equal("load: requests counted",
+                 metrics.total("http_server_request_duration_seconds_count"), served)
+    checks.equal("load: packets lost",
+                 metrics.total("vethscope_capture_dropped_packets_total"), 0)
+    wait_until(lambda: account(agent.metrics(), EXPORTER)["waiting"] == 0 and
+               account(agent.metrics(), EXPORTER)["given"] >= served, 30, "spans of the load")
+    numbers = wait_balanced(agent, EXPORTER)
+    checks.equal("load: spans", numbers["given"], served)
+    checks.true("load: a thousand a second", numbers["sent"] > 4000, numbers)
+    agent.stop()
+    receiver.close()
+
+
 def check_own_traffic(checks, shop):
     """A receiver that is a pod of the node: what the agent sends there is not the node's traffic, or
     each span would make another one."""
@@ -253,6 +278,7 @@ def main():
         check_bounded(checks, shop, module)
         check_sampling(checks, shop, module)
         check_tls(checks, shop, module)
+        check_load(checks, shop, module)
         check_own_traffic(checks, shop)
 
 
