@@ -26,9 +26,6 @@ const char *check_url(const char *text);
 /* The name of a header field (RFC 9110 section 5.1); a property's fits as well. */
 const char *check_token(const char *text);
 
-/* Text without control characters. */
-const char *check_one_line(const char *text);
-
 /* Whether it has either a value or a file that holds it (struct config_named_value). */
 const char *check_named_value(const void *items, size_t index);
 

@@ -113,7 +113,6 @@ static const struct schema_key value_keys[] = {
         .kind = SCHEMA_TEXT,
         .offset = offsetof(struct config_named_value, value),
         .max_length = VALUE_MAX_LENGTH,
-        .check = check_one_line,
         .help = "What it is set to.",
     },
     {

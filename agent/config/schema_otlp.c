@@ -164,7 +164,6 @@ static const struct schema_key header_keys[] = {
         .kind = SCHEMA_TEXT,
         .offset = offsetof(struct config_named_value, value),
         .max_length = VALUE_MAX_LENGTH,
-        .check = check_one_line,
         .help = "What it is set to.",
     },
     {
@@ -194,7 +193,6 @@ static const struct schema_key attribute_keys[] = {
         .required = true,
         .offset = offsetof(struct config_otlp_attribute, value),
         .max_length = VALUE_MAX_LENGTH,
-        .check = check_one_line,
         .help = "What it is set to.",
     },
 };
