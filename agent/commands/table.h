@@ -15,7 +15,7 @@ void table_free(struct table *table);
 
 /* Adds an exchange to its row. */
 void table_exchange(struct table *table, const struct connection *connection,
-               const struct exchange *exchange);
+                    const struct exchange *exchange);
 
 /* Writes the rows, at most 100 columns wide. */
 void table_print(struct table *table, bool color, FILE *out);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * Everything but the version is under the lock, which is held for a few words only: directories are
@@ -86,6 +87,8 @@ void directory_source_release(struct directory_source *source, const struct dire
 {
     if (directory != NULL) {
         /* The source published it, and not as something that must not change. */
-        let_go(source, (struct directory *)(uintptr_t)directory, 1);
+        struct directory *held;
+        memcpy(&held, &directory, sizeof(held));
+        let_go(source, held, 1);
     }
 }

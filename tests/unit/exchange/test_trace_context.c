@@ -195,7 +195,7 @@ static void test_uber(void **state)
         "abc:x:0:1",
         "abc:1:x:1",
         "abc:1:0:x",
-        LONG_ID "0:1:0:1",
+        "0af7651916cd43dd8448eb211c80319c0:1:0:1",
         "abc:12345678901234567:0:1",
     };
     ASSERT_NONE("uber-trace-id", values);
