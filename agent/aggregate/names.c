@@ -11,6 +11,9 @@
  * directory is needed any more once it is replaced. A label of a workload is its namespace and its
  * service with a NUL between; addresses nobody knows get names of their own as the contract says.
  *
+ * While the directory is still being filled, a pod may be there before its service, its CronJob or
+ * what its namespace is called: such a name is asked for again until everything was heard of.
+ *
  * Addresses change hands. An end that is known keeps its name, whoever has the address later. And
  * of a pod's own end it is known since when its interface is there: a name that the address had
  * before is the former pod's.
@@ -98,16 +101,16 @@ static void name_by_address(struct end *end, struct workload *workload_out)
 }
 
 /* Who is there, with a name for everybody; the slices point into the directory or into `end`. */
-static enum names_state find(const struct directory *directory, struct end *end,
+static enum names_state find(const struct aggregate_shard *shard, struct end *end,
                              struct workload *workload_out)
 {
     enum directory_answer answer = DIRECTORY_UNNAMED;
-    if (directory != NULL) {
-        answer = directory_find(directory, &end->endpoint, workload_out);
+    if (shard->directory != NULL) {
+        answer = directory_find(shard->directory, &end->endpoint, workload_out);
     }
     if (answer == DIRECTORY_KNOWN &&
         (workload_out->since_ns == 0 || workload_out->since_ns >= end->since_ns)) {
-        return NAMES_KNOWN;
+        return shard->complete ? NAMES_KNOWN : NAMES_EARLY;
     }
     *workload_out = (struct workload){.service = slice_of(UNKNOWN), .called = slice_of(UNKNOWN)};
     if (end->pod || answer == DIRECTORY_KNOWN || answer == DIRECTORY_AWAITED) {
@@ -178,10 +181,51 @@ static uint32_t intern_place(struct aggregate_shard *shard, const struct workloa
     return label_table_intern(&shard->labels, LABEL_NONE, (struct slice){text, length});
 }
 
+/* Adds what the label of a place says. */
+static void split_place(const struct aggregate_shard *shard, uint32_t label,
+                        struct workload *workload)
+{
+    struct slice rest = label_table_text(&shard->labels, label);
+    struct slice *const parts[] = {&workload->kind, &workload->pod, &workload->node};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        const char *end = rest.length == 0 ? NULL : memchr(rest.data, '\0', rest.length);
+        size_t length = end == NULL ? rest.length : (size_t)(end - rest.data);
+        *parts[i] = (struct slice){rest.data, length};
+        length += end == NULL ? 0 : 1;
+        rest = (struct slice){rest.data + length, rest.length - length};
+    }
+}
+
+/* Whether an early name is to be replaced: not by the name of another pod, which got the address
+ * since. */
+static bool is_better(const struct aggregate_shard *shard, uint32_t place, enum names_state state,
+                      const struct workload *found)
+{
+    struct workload former = {.pod = slice_of("")};
+    split_place(shard, place, &former);
+    return names_known((uint8_t)state) &&
+           (former.pod.length == 0 || slice_equal(former.pod, found->pod));
+}
+
+/* Asks for one end; false: it keeps the name that it has. */
+static bool ask(struct aggregate_shard *shard, struct end *end, uint8_t *state, uint32_t place,
+                struct workload *workload_out)
+{
+    enum names_state found = find(shard, end, workload_out);
+    if (*state == NAMES_EARLY && !is_better(shard, place, found, workload_out)) {
+        *state = shard->complete ? NAMES_KNOWN : NAMES_EARLY;
+        return false;
+    }
+    *state = (uint8_t)found;
+    return true;
+}
+
 static void look_up_client(struct aggregate_shard *shard, struct end *end, struct names *names)
 {
     struct workload workload;
-    names->standing.client_state = (uint8_t)find(shard->directory, end, &workload);
+    if (!ask(shard, end, &names->standing.client_state, names->client_place, &workload)) {
+        return;
+    }
     set_label(shard, &names->client, intern_workload(shard, workload.namespace, workload.service));
     set_label(shard, &names->client_place, intern_place(shard, &workload));
 }
@@ -190,7 +234,9 @@ static void look_up_server(struct aggregate_shard *shard, struct end *end, struc
                            bool client_side)
 {
     struct workload workload;
-    names->standing.server_state = (uint8_t)find(shard->directory, end, &workload);
+    if (!ask(shard, end, &names->standing.server_state, names->server_place, &workload)) {
+        return;
+    }
     set_label(shard, &names->server, intern_workload(shard, workload.namespace, workload.service));
     set_label(shard, &names->server_place, intern_place(shard, &workload));
     if (client_side || workload.kind.length > 0) {
@@ -206,7 +252,7 @@ static uint32_t address_label(struct aggregate_shard *shard, const struct names 
     struct workload called = split_workload(shard, names->called);
     struct slice from = split_workload(shard, names->client).namespace;
     size_t length = append(text, 0, sizeof(text), called.service);
-    if (names->standing.client_state == NAMES_KNOWN && from.length > 0 &&
+    if (names_known(names->standing.client_state) && from.length > 0 &&
         called.namespace.length > 0 && !slice_equal(from, called.namespace)) {
         length = append(text, length, sizeof(text), slice_of("."));
         length = append(text, length, sizeof(text), called.namespace);
@@ -214,7 +260,7 @@ static uint32_t address_label(struct aggregate_shard *shard, const struct names 
     return label_table_intern(&shard->labels, LABEL_NONE, (struct slice){text, length});
 }
 
-/* Asks for the ends that are not known. */
+/* Asks for the ends whose names are not fixed. */
 static void look_up_ends(struct aggregate_shard *shard, const struct connection *connection,
                          struct names *names)
 {
@@ -260,28 +306,13 @@ struct names names_look_up(struct aggregate_shard *shard, struct connection *con
     return names;
 }
 
-/* Adds what the label of a place says. */
-static void split_place(const struct aggregate_shard *shard, uint32_t label,
-                        struct workload *workload)
-{
-    struct slice rest = label_table_text(&shard->labels, label);
-    struct slice *const parts[] = {&workload->kind, &workload->pod, &workload->node};
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        const char *end = rest.length == 0 ? NULL : memchr(rest.data, '\0', rest.length);
-        size_t length = end == NULL ? rest.length : (size_t)(end - rest.data);
-        *parts[i] = (struct slice){rest.data, length};
-        length += end == NULL ? 0 : 1;
-        rest = (struct slice){rest.data + length, rest.length - length};
-    }
-}
-
 void aggregate_shard_ends(const struct aggregate_shard *shard, const struct connection *connection,
                           struct aggregate_ends *ends_out)
 {
     struct names names = names_load(connection);
     struct workload called = split_workload(shard, names.called);
-    ends_out->client_known = names.standing.client_state == NAMES_KNOWN;
-    ends_out->server_known = names.standing.server_state == NAMES_KNOWN;
+    ends_out->client_known = names_known(names.standing.client_state);
+    ends_out->server_known = names_known(names.standing.server_state);
     ends_out->client = split_workload(shard, names.client);
     ends_out->server = split_workload(shard, names.server);
     split_place(shard, names.client_place, &ends_out->client);

@@ -16,6 +16,7 @@ enum names_recent {
 enum names_state {
     NAMES_NOT_ASKED,
     NAMES_KNOWN,   /* fixed for the connection's life */
+    NAMES_EARLY,   /* known before all was heard of: the same pod's name may still get better */
     NAMES_AWAITED, /* called "unknown": the directory may still say who it is */
     NAMES_OTHER,   /* named by where it is: its address, or "external" */
 };
@@ -61,6 +62,12 @@ static inline struct names_standing names_standing(const struct connection *conn
     struct names_standing standing;
     memcpy(&standing, connection->slots, sizeof(standing));
     return standing;
+}
+
+/* Whether an end has a name of the directory's. */
+static inline bool names_known(uint8_t state)
+{
+    return state == NAMES_KNOWN || state == NAMES_EARLY;
 }
 
 /* Whether an end has no name that it may still get. */

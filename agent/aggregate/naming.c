@@ -114,7 +114,7 @@ static uint32_t guest_of(struct naming *naming, struct connection *connection)
 static bool is_settled(const struct naming *naming, const struct connection *connection)
 {
     struct names_standing standing = names_standing(connection);
-    bool known = standing.client_state == NAMES_KNOWN && standing.server_state == NAMES_KNOWN;
+    bool known = names_known(standing.client_state) && names_known(standing.server_state);
     return standing.epoch == naming->shard->directory_epoch && !standing.waits &&
            (known || (naming->shard->complete && !names_awaited(&standing)));
 }
@@ -199,7 +199,8 @@ void naming_set_directory(struct naming *naming, const struct directory *directo
 void naming_set_complete(struct naming *naming)
 {
     naming->shard->complete = true;
-    look_round(naming);
+    /* As a new directory, for those that were asked for too early. */
+    naming_set_directory(naming, naming->shard->directory);
 }
 
 void naming_tick(struct naming *naming, int64_t now_ns)

@@ -31,6 +31,8 @@
 #define SECOND INT64_C(1000000000)
 #define STEP_NS (SECOND / 10)
 #define HOLD_STEPS 20
+/* Before it, names are early, in every other world. */
+#define COMPLETE_STEP 100
 /* Steps between two owners of an address. */
 #define PAUSE (HOLD_STEPS + 5)
 
@@ -72,6 +74,7 @@ struct world {
     unsigned named;                         /* of these with both names */
     unsigned heard_of[CONNECTIONS * STEPS]; /* by serial of the connection */
     unsigned connections;
+    unsigned complete_step;
 };
 
 static uint64_t draw(struct world *world, uint64_t below)
@@ -279,6 +282,9 @@ static void swap_directory(struct world *world)
         if (world->places[i].known != 0) {
             fake_directory_add(next, address, "", world->names[world->places[i].known],
                                world->places[i].since_ns);
+            struct workload *pod = &next->rows[next->count - 1].workload;
+            pod->kind = slice_of("Pod");
+            pod->pod = slice_of(world->names[world->places[i].known]);
         }
     }
     naming_set_directory(world->naming, next);
@@ -289,6 +295,9 @@ static void step(struct world *world)
 {
     world->now_ns += STEP_NS;
     naming_tick(world->naming, world->now_ns);
+    if (world->step == world->complete_step) {
+        naming_set_complete(world->naming);
+    }
     for (uint64_t i = draw(world, 8); i > 0; i--) {
         move_talk(world);
     }
@@ -323,7 +332,7 @@ static void world_open(struct world *world, uint64_t seed, size_t room_bytes)
         .shard = world->shard, .hold_ns = HOLD_STEPS * STEP_NS, .memory_bytes = room_bytes};
     world->naming = naming_new(&naming, &sink);
     assert_non_null(world->naming);
-    naming_set_complete(world->naming);
+    world->complete_step = seed % 2 == 0 ? COMPLETE_STEP : 1;
     for (unsigned i = 0; i < ADDRESSES / 2; i++) {
         add_pod(world, &world->places[i]);
     }
