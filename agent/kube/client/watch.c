@@ -14,7 +14,9 @@
  * the server has forgotten that version (410) or the bytes stay unreadable, all is listed again.
  *
  * Failures in a row wait ever longer; only a watch that lived for a while forgets them, since a
- * server that lists but breaks every watch would otherwise be asked for whole lists in a loop.
+ * server that lists but breaks every watch would otherwise be asked for whole lists in a loop. But
+ * the first 410 since then is how a server answers that is back: the list does not wait as the
+ * failures before it did.
  */
 #define NS_PER_S INT64_C(1000000000)
 #define LIST_TIMEOUT_S 120
@@ -67,6 +69,7 @@ struct watch {
     bool started;        /* 200 has come */
     bool stream_refused; /* this server cannot stream lists */
     bool fresh;
+    bool excused;      /* a 410 since the last good watch forgot the failures before */
     unsigned silences; /* watches in a row that said nothing */
     int64_t due_ns;    /* of the next request */
     int64_t heard_ns;
@@ -290,7 +293,9 @@ static void fail(struct watch *watch, int code, unsigned asked_s, const char *te
     struct watch_state *state = &watch->state;
     bool lived = watch->phase == PHASE_WATCH && watch->started &&
                  now_ns - watch->started_ns >= GOOD_WATCH_NS;
-    state->failing = lived ? 1 : state->failing + 1;
+    bool back = code == HTTP_GONE && !watch->excused;
+    watch->excused = !lived && (watch->excused || back);
+    state->failing = lived || back ? 1 : state->failing + 1;
     state->failures++;
     state->synced = false;
     state->error_code = code;
@@ -331,6 +336,7 @@ static void end_stream(struct watch *watch, int64_t now_ns)
         fail(watch, -API_GIVEN_UP, 0, "the watch ended as soon as it began", now_ns);
     } else {
         watch->state.failing = 0;
+        watch->excused = false;
         watch->due_ns = now_ns;
     }
 }
@@ -340,6 +346,7 @@ static void end_silence(struct watch *watch, int64_t now_ns)
 {
     watch->silences += watch->silences < SILENCES_MAX ? 1 : 0;
     watch->state.failing = 0;
+    watch->excused = false;
     watch->fresh = true;
     watch->due_ns = now_ns;
 }

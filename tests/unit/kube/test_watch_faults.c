@@ -272,6 +272,26 @@ static void a_server_that_lists_but_breaks_every_watch_is_not_hammered(void **st
     assert_true(lists < 40);
 }
 
+/* A server that was away for long has forgotten the version: the list follows soon, or what is
+ * known would be older than a minute by then. */
+static void after_an_outage_the_list_does_not_wait_as_long(void **state)
+{
+    (void)state;
+    stream_list();
+    for (int i = 0; i < 8; i++) {
+        cut();
+        expect_request("resourceVersion=10");
+    }
+    watch_started(watch, now);
+    assert_false(send_bytes(error_event(410, "too old", 0)));
+    end_with(API_GIVEN_UP, 200, 0, "");
+    assert_true(wait_s() <= 1);
+    stream_list();
+    assert_false(send_bytes(error_event(410, "too old", 0)));
+    end_with(API_GIVEN_UP, 200, 0, "");
+    assert_true(wait_s() >= 1); /* but not each time */
+}
+
 static void a_watch_that_ends_at_once_is_a_failure(void **state)
 {
     (void)state;
@@ -362,6 +382,7 @@ int main(void)
         test(failures_in_a_row_wait_longer_up_to_a_bound),
         test(a_watch_that_lived_forgets_the_failures_before),
         test(a_server_that_lists_but_breaks_every_watch_is_not_hammered),
+        test(after_an_outage_the_list_does_not_wait_as_long),
         test(a_watch_that_ends_at_once_is_a_failure),
         test(silence_is_broken_by_asking_again),
         test(quiet_kinds_are_asked_ever_less),
