@@ -49,7 +49,7 @@ static const char nameless[] = "no node has an address of this host, and none wa
 /* What was last told of a kind. */
 struct told {
     bool synced;
-    int error_code;
+    uint64_t failure; /* cause_of its text; 0: none was told */
 };
 
 struct kube {
@@ -108,6 +108,19 @@ static void report_memory(struct kube *kube)
     }
 }
 
+/* A number for what an error says. Digits are left out, lest milliseconds and ports make it another
+ * one at each attempt. */
+static uint64_t cause_of(const char *text)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9') {
+            hash = (hash ^ (uint8_t)*text) * 0x100000001b3u;
+        }
+    }
+    return hash | 1;
+}
+
 static void report_changes(struct kube *kube, enum kube_kind kind)
 {
     const struct watch_state state = follower_state(kube->followers[kind]);
@@ -116,8 +129,8 @@ static void report_changes(struct kube *kube, enum kube_kind kind)
         *told = (struct told){.synced = true};
         report(kube, KUBE_SYNCED, kind, "");
     } else if (!state.synced && state.error[0] != '\0' &&
-               (told->synced || state.error_code != told->error_code)) {
-        *told = (struct told){.error_code = state.error_code};
+               (told->synced || cause_of(state.error) != told->failure)) {
+        *told = (struct told){.failure = cause_of(state.error)};
         report(kube, KUBE_FAILED, kind, state.error);
     }
 }
@@ -238,8 +251,8 @@ static void follow_what_can_be(struct kube *kube, int64_t now_ns)
 static void report_nameless(struct kube *kube)
 {
     struct told *told = &kube->told[KUBE_POD];
-    if (is_nameless(kube) && told->error_code == 0) {
-        told->error_code = -1;
+    if (is_nameless(kube) && told->failure == 0) {
+        told->failure = cause_of(nameless);
         report(kube, KUBE_FAILED, KUBE_POD, nameless);
     }
 }

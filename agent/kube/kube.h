@@ -30,7 +30,7 @@ enum kube_scope {
 
 enum kube_report_event {
     KUBE_SYNCED,     /* listed whole, and watched from here */
-    KUBE_FAILED,     /* a request failed; told once until it is synced again or the text changes */
+    KUBE_FAILED,     /* a request failed; told once until it is synced again or fails otherwise */
     KUBE_NODE_FOUND, /* `text` is this node's name */
     KUBE_NO_MEMORY
 };

@@ -212,7 +212,6 @@ static void say_listed(struct watch *watch)
 static void say_synced(struct watch *watch)
 {
     watch->state.synced = true;
-    watch->state.error_code = 0;
     watch->state.error[0] = '\0';
 }
 
@@ -298,7 +297,6 @@ static void fail(struct watch *watch, int code, unsigned asked_s, const char *te
     state->failing = lived || back ? 1 : state->failing + 1;
     state->failures++;
     state->synced = false;
-    state->error_code = code;
     snprintf(state->error, sizeof(state->error), "%s", text);
     watch->fresh = code == -API_STALLED;
     watch->due_ns = now_ns + backoff_wait_ns(&watch->backoff, state->failing, asked_s);

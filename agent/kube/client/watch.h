@@ -43,7 +43,6 @@ struct watch_state {
     uint64_t failures;
     uint64_t unreadable;        /* objects of lists that were left out */
     unsigned failing;           /* how many in a row */
-    int error_code;             /* of the last failure: HTTP status, or minus enum api_failure */
     char error[API_ERROR_SIZE]; /* "" once it is synced */
 };
 

@@ -23,9 +23,11 @@ struct world {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     unsigned refusals[KUBE_KINDS]; /* so many requests for the kind are refused first */
+    const char *words[2];          /* of the first refusal and the second; NULL: the usual ones */
     bool mute;                     /* requests are heard and never answered */
     bool synced[KUBE_KINDS];
     char failed[KUBE_KINDS][KUBE_ERROR_SIZE];
+    unsigned failures[KUBE_KINDS]; /* as often was that told */
     char node[64];
     char pod_request[2048]; /* the last head that asked for pods */
     struct http_server *server;
@@ -95,6 +97,7 @@ static bool answer(void *context, const char *head, struct kube_bytes *bytes)
     pthread_mutex_lock(&world.mutex);
     bool mute = world.mute;
     bool refused = world.refusals[kind] > 0;
+    const char *words = world.words[world.refusals[kind] == 1];
     world.refusals[kind] -= refused;
     if (kind == KUBE_POD) {
         snprintf(world.pod_request, sizeof(world.pod_request), "%.2000s", head);
@@ -105,9 +108,11 @@ static bool answer(void *context, const char *head, struct kube_bytes *bytes)
         return true;
     }
     if (refused) {
-        http_add_whole(bytes, "403 Forbidden",
-                       kube_bytes_envelope(
-                           "Status", kube_bytes_status(403, "Forbidden", "it is forbidden", 0)));
+        http_add_whole(
+            bytes, "403 Forbidden",
+            kube_bytes_envelope(
+                "Status",
+                kube_bytes_status(403, "Forbidden", words == NULL ? "it is forbidden" : words, 0)));
     } else if (strstr(head, "watch=true") == NULL) {
         struct kube_bytes list = kube_bytes_list("8", "");
         kube_bytes_message(&list, 2, kube_bytes_big_pod(258));
@@ -130,6 +135,7 @@ static void on_report(void *context, const struct kube_report *report)
         break;
     case KUBE_FAILED:
         snprintf(world.failed[report->kind], KUBE_ERROR_SIZE, "%s", report->text);
+        world.failures[report->kind]++;
         break;
     case KUBE_NODE_FOUND:
         snprintf(world.node, sizeof(world.node), "%s", report->text);
@@ -278,6 +284,31 @@ static void a_refusal_is_reported_and_asked_again(void **state)
     kube_stop(kube);
 }
 
+static unsigned failures_told(const char *first, const char *second)
+{
+    world.words[0] = first;
+    world.words[1] = second;
+    world.refusals[KUBE_SERVICE] = 2;
+    struct kube *kube = start(KUBE_SCOPE_CLUSTER, NULL, NULL);
+    wait_until(all_synced);
+    kube_stop(kube);
+    return world.failures[KUBE_SERVICE];
+}
+
+/* With the same status, too: a server that was away and has another certificate now, say. */
+static void another_cause_is_told_as_well(void **state)
+{
+    (void)state;
+    assert_int_equal(failures_told("it is forbidden", "it is forbidden by somebody else"), 2);
+    assert_string_equal(world.failed[KUBE_SERVICE], "403: it is forbidden by somebody else");
+}
+
+static void the_same_with_other_numbers_is_not(void **state)
+{
+    (void)state;
+    assert_int_equal(failures_told("not after 7 ms", "not after 12 ms"), 1);
+}
+
 static void the_scope_of_a_node_waits_for_its_name(void **state)
 {
     (void)state;
@@ -344,6 +375,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test(what_is_listed_is_published_before_it_counts_as_synced),
         test(a_refusal_is_reported_and_asked_again),
+        test(another_cause_is_told_as_well),
+        test(the_same_with_other_numbers_is_not),
         test(the_scope_of_a_node_waits_for_its_name),
         test(a_node_that_cannot_be_told_is_reported),
         test(a_server_that_never_answers_holds_nobody_up),

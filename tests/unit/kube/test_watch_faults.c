@@ -104,7 +104,6 @@ static void gone_lists_again(void **state)
     now += 10 * SECOND;
     assert_false(send_bytes(error_event(410, "too old resource version: 10 (99)", 0)));
     end_with(API_GIVEN_UP, 200, 0, "");
-    assert_int_equal(state_now().error_code, 410);
     assert_string_equal(state_now().error, "410: too old resource version: 10 (99)");
     assert_true(wait_s() <= 1);
     expect_request("sendInitialEvents=true");
@@ -197,7 +196,6 @@ static void refusals_are_waited_out(void **state)
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]) * 3; i++) {
         expect_request("resourceVersion=10"); /* none of them means that the version is lost */
         refuse(refusals[i % 4], "told in the server's words");
-        assert_int_equal(state_now().error_code, refusals[i % 4]);
         assert_string_equal(state_now().error, "told in the server's words");
         assert_false(state_now().synced);
     }
