@@ -248,7 +248,12 @@ static void print_memory(const char *when)
            memory_mib("VmRSS"), memory_mib("VmHWM"), MEMORY_TARGET_MIB);
 }
 
+/* Whom the pods of one node talk with; any of all pods is the worst case. */
+#define PEERS 500
+#define PEER_STEP 277 /* spreads them over nodes and services */
+
 enum question {
+    ASK_PEER,
     ASK_POD,
     ASK_POD_PORT,
     ASK_SERVICE,
@@ -259,6 +264,8 @@ enum question {
 static struct endpoint question_of(enum question question, uint32_t random)
 {
     switch (question) {
+    case ASK_PEER:
+        return (struct endpoint){pod_address(random % PEERS * PEER_STEP % PODS), 8080};
     case ASK_POD:
         return (struct endpoint){pod_address(random % PODS), 0};
     case ASK_POD_PORT:
@@ -432,6 +439,7 @@ int main(void)
     struct directory *directory = publish(inventory);
     printf("first directory: %.0f ms\n", (seconds() - start) * 1e3);
     print_memory("with its directory");
+    time_lookups(directory, ASK_PEER, "one of 500 peers", DIRECTORY_KNOWN);
     time_lookups(directory, ASK_POD, "a pod, as client", DIRECTORY_KNOWN);
     time_lookups(directory, ASK_POD_PORT, "a pod's port", DIRECTORY_KNOWN);
     time_lookups(directory, ASK_SERVICE, "a service's port", DIRECTORY_KNOWN);
