@@ -378,11 +378,13 @@ static int live_on(struct agent *agent)
     return EXIT_STATUS_DONE;
 }
 
+/* Also of a start that failed half way: whatever runs ends before what it looks at goes. */
 static void agent_fini(struct agent *agent)
 {
     prometheus_server_stop(agent->server);
-    workers_fini(&agent->workers);
+    workers_stop(&agent->workers);
     exports_close(agent->exports);
+    workers_fini(&agent->workers);
     name_source_close(agent->names);
     route_patterns_free(agent->routes);
     config_free(agent->config);

@@ -224,6 +224,11 @@ def check_run(checks, lab):
     with node.inside(), socket.create_server(("127.0.0.1", METRICS_PORT)):
         refuse(checks, "port in use", FAILED, rf"127.0.0.1:{METRICS_PORT}.*(?:in use)", "run",
                "--listen", f"127.0.0.1:{METRICS_PORT}", namespace=node)
+        # By then the exporters run already, and they look at the workers.
+        done = start([*node.enter_command, "env", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9",
+                      binary(), "run", "--listen", f"127.0.0.1:{METRICS_PORT}"])
+        checks.equal("port in use, with an exporter", done.returncode, FAILED)
+        checks.true("port in use, with an exporter: says so", "in use" in done.stderr, done.stderr)
 
 
 def check_help(checks):
