@@ -9,7 +9,12 @@
  * A claim is linked in two lists: that of its object, and that of its address, which begins with
  * the newest. So an address that passes from pod to pod is the newest claimant's, whatever comes
  * later about the former one, and is again the former's when the newest lets go first.
+ *
+ * Whoever may write endpoint slices may write the same address into all of them, and what is done
+ * at an address takes time with each claim there. So there are no more endpoints than a real
+ * address ever has; further ones name nobody until their slice is told again.
  */
+#define ENDPOINTS_MAX 1024
 
 void sites_touch(struct inventory *inventory, uint32_t index)
 {
@@ -72,14 +77,17 @@ static bool same_claim(const struct claim *a, const struct claim *b)
            (a->kind != KUBE_ENDPOINT_SLICE || a->target == b->target);
 }
 
+/* The claim, or NULL and how many of endpoints there are. */
 static struct claim *find_claim(const struct inventory *inventory, uint32_t site,
-                                const struct claim *wanted)
+                                const struct claim *wanted, unsigned *endpoints_out)
 {
+    *endpoints_out = 0;
     for (uint32_t at = sites_at(inventory, site)->claims; at != 0;) {
         struct claim *claim = sites_claim(inventory, at);
         if (same_claim(claim, wanted)) {
             return claim;
         }
+        *endpoints_out += claim->kind == KUBE_ENDPOINT_SLICE;
         at = claim->next_at_site;
     }
     return NULL;
@@ -92,9 +100,13 @@ int sites_keep(struct inventory *inventory, uint32_t *claims, const struct claim
     if (site == 0) {
         return -ENOMEM;
     }
-    struct claim *known = find_claim(inventory, site, claim);
+    unsigned endpoints = 0;
+    struct claim *known = find_claim(inventory, site, claim, &endpoints);
     if (known != NULL) {
         known->kept = 1;
+        return 0;
+    }
+    if (claim->kind == KUBE_ENDPOINT_SLICE && endpoints >= ENDPOINTS_MAX) {
         return 0;
     }
     uint32_t index = pool_take(&inventory->claims);

@@ -353,6 +353,41 @@ static void test_ranges_are_awaited(void **state)
     world_expect(world, "10.1.0.100", 80, "net/ten");
 }
 
+/* Tells a slice with so many endpoints at one address, of pods nobody knows. */
+static void tell_crowd(struct world *world, const char *name, unsigned count)
+{
+    static char pods[2000][16];
+    static struct kube_endpoint endpoints[2000];
+    const struct address address = objects_address("10.1.9.9");
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(pods[i], sizeof(pods[i]), "%s-%u", name, i);
+        endpoints[i] = (struct kube_endpoint){&address, 1, slice_of(pods[i])};
+    }
+    struct kube_object object =
+        objects_slice(&(struct slice_text){.name = name, .service = name, .ports = {8080}});
+    object.endpoint_slice.endpoints = endpoints;
+    object.endpoint_slice.endpoint_count = count;
+    assert_int_equal(inventory_set(world->inventory, &object, 1), 0);
+}
+
+/* Everybody may write slices of their own, all with the same address: the first ones fill it, and
+ * whoever else is there has the name that they would have without. */
+static void test_an_address_has_so_many_endpoints(void **state)
+{
+    struct world *world = *state;
+    tell_crowd(world, "crowd", 1023);
+    tell_crowd(world, "a-last", 1);
+    world_expect(world, "10.1.9.9", 8080, "shop/a-last Service pod a-last-0");
+    tell_crowd(world, "a-further", 1000);
+    world_expect(world, "10.1.9.9", 8080, "shop/a-last Service pod a-last-0");
+    world_pod(world, &(struct pod_text){.name = "own", .addresses = {"10.1.9.9"}});
+    world_expect(world, "10.1.9.9", 8080, "shop/own Pod pod own since 1");
+    world_remove(world, KUBE_ENDPOINT_SLICE, "shop", "crowd", "");
+    world_remove(world, KUBE_POD, "shop", "own", "");
+    tell_crowd(world, "a-further", 1); /* there is room again */
+    world_expect(world, "10.1.9.9", 8080, "shop/a-further Service pod a-further-0");
+}
+
 static void test_lists_of_services(void **state)
 {
     struct world *world = *state;
@@ -387,6 +422,7 @@ int main(void)
         WORLD_TEST(test_pods_on_the_host_share_its_address),
         WORLD_TEST(test_a_service_of_pods_on_hosts),
         WORLD_TEST(test_ranges_are_awaited),
+        WORLD_TEST(test_an_address_has_so_many_endpoints),
         WORLD_TEST(test_lists_of_services),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
