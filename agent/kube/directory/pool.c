@@ -28,6 +28,19 @@ static uint32_t take_free(struct pool *pool)
     return index;
 }
 
+static char *new_chunk(struct pool *pool)
+{
+    size_t size = CHUNK_RECORDS * pool->record_size;
+    if (pool->room != NULL && *pool->room < size) {
+        return NULL;
+    }
+    char *chunk = calloc(1, size);
+    if (chunk != NULL && pool->room != NULL) {
+        *pool->room -= size;
+    }
+    return chunk;
+}
+
 uint32_t pool_take(struct pool *pool)
 {
     if (pool->free != 0) {
@@ -39,7 +52,7 @@ uint32_t pool_take(struct pool *pool)
         return 0;
     }
     if (pool->chunks[chunk] == NULL) {
-        pool->chunks[chunk] = calloc(CHUNK_RECORDS, pool->record_size);
+        pool->chunks[chunk] = new_chunk(pool);
         if (pool->chunks[chunk] == NULL) {
             return 0;
         }

@@ -14,6 +14,7 @@ struct pool {
     size_t record_size;
     uint32_t touched; /* records that were ever taken */
     uint32_t free;    /* the first of those that were given back */
+    size_t *room;     /* bytes that chunks may still take, of several pools; NULL: any number */
     char *chunks[POOL_CHUNKS];
 };
 

@@ -14,12 +14,14 @@ static uint32_t words_of(size_t length)
 
 static bool add_chunk(struct texts *texts)
 {
-    if (texts->chunk_count == TEXTS_CHUNKS) {
-        return false;
-    }
-    uint32_t *chunk = calloc(CHUNK_WORDS, sizeof(*chunk));
+    const size_t size = CHUNK_WORDS * sizeof(uint32_t);
+    bool room = texts->room == NULL || *texts->room >= size;
+    uint32_t *chunk = room && texts->chunk_count < TEXTS_CHUNKS ? calloc(1, size) : NULL;
     if (chunk == NULL) {
         return false;
+    }
+    if (texts->room != NULL) {
+        *texts->room -= size;
     }
     texts->chunks[texts->chunk_count++] = chunk;
     texts->used = 0;

@@ -31,6 +31,7 @@ struct texts {
     unsigned bits;
     uint32_t count;
     uint32_t waiting; /* a list of what nobody refers to */
+    size_t *room;     /* bytes that chunks may still take, as of a pool */
 };
 
 /* Of texts that are all zeros. Returns whether there was memory. */

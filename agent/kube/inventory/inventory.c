@@ -70,6 +70,24 @@ static void init_tables(struct inventory *inventory)
     pool_init(&inventory->ranges, sizeof(struct range_cell));
 }
 
+/* Objects and texts; what directories are made of grows with these, and must be had at the bound,
+ * too, or nothing that goes would be heard of. */
+static void bound_memory(struct inventory *inventory, size_t bytes)
+{
+    struct pool *const pools[] = {&inventory->pods.pool,     &inventory->groups.pool,
+                                  &inventory->services.pool, &inventory->slices.pool,
+                                  &inventory->sites.pool,    &inventory->claims,
+                                  &inventory->ports,         &inventory->ranges};
+    inventory->room = bytes;
+    inventory->store->texts.room = &inventory->room;
+    for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
+        pools[i]->room = &inventory->room;
+    }
+    for (size_t kind = 0; kind < KUBE_KINDS; kind++) {
+        inventory->holders[kind].pool.room = &inventory->room;
+    }
+}
+
 struct inventory *inventory_new(const struct inventory_options *options)
 {
     struct inventory *inventory = calloc(1, sizeof(*inventory));
@@ -86,6 +104,7 @@ struct inventory *inventory_new(const struct inventory_options *options)
         inventory_free(inventory);
         return NULL;
     }
+    bound_memory(inventory, options->memory_bytes == 0 ? INVENTORY_BYTES : options->memory_bytes);
     return inventory;
 }
 

@@ -13,12 +13,17 @@
  */
 struct inventory;
 
+/* Many times what the largest clusters take: an API server that makes objects up without end must
+ * not take the agent along. */
+#define INVENTORY_BYTES ((size_t)256 << 20)
+
 struct inventory_options {
     const struct directory_entry *names; /* configured; at equal length they go first. Copied */
     size_t name_count;
     const struct kube_range *ranges; /* more ranges of the cluster's than the nodes tell. Copied */
     size_t range_count;
     bool name_by_app_label; /* app.kubernetes.io/name before the owning workload */
+    size_t memory_bytes;    /* most that records take, and texts; 0: INVENTORY_BYTES */
 };
 
 /* NULL: out of memory. */
@@ -29,7 +34,8 @@ void inventory_free(struct inventory *inventory);
 void inventory_list_begin(struct inventory *inventory, enum kube_kind kind);
 void inventory_list_end(struct inventory *inventory, enum kube_kind kind);
 
-/* The object is new or changed; it is gone. `now_ns` is CLOCK_MONOTONIC. Returns 0 or -ENOMEM. */
+/* The object is new or changed; it is gone. `now_ns` is CLOCK_MONOTONIC. Returns 0 or -ENOMEM, also
+ * where the bound is reached: what was known stays, and room comes with what goes. */
 int inventory_set(struct inventory *inventory, const struct kube_object *object, int64_t now_ns);
 int inventory_remove(struct inventory *inventory, const struct kube_object *object);
 

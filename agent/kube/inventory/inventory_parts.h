@@ -29,6 +29,7 @@ struct inventory {
     uint32_t kinds[OWNER_KINDS];
     uint16_t rounds[KUBE_KINDS];
     bool name_by_app_label;
+    size_t room; /* bytes that records and texts may still take */
 
     /* What has to be done for the next directory. */
     bool changed;

@@ -150,11 +150,57 @@ static void test_configured_names(void **state)
     directory_free(directory);
 }
 
+/* Returns how many of these pods could be told before the bound, or all. */
+static unsigned tell_pods(struct inventory *inventory, const char *prefix, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char name[32];
+        char address[ADDRESS_TEXT_SIZE];
+        snprintf(name, sizeof(name), "%s-%u", prefix, i);
+        snprintf(address, sizeof(address), "10.%u.%u.%u", 1 + (i >> 16), i >> 8 & 255, i & 255);
+        struct kube_object object =
+            objects_pod(&(struct pod_text){.name = name, .addresses = {address}});
+        if (inventory_set(inventory, &object, 2) != 0) {
+            return i;
+        }
+    }
+    return count;
+}
+
+static void expect_pod(struct inventory *inventory, const char *address, const char *expected)
+{
+    struct directory *directory = inventory_directory(inventory);
+    assert_non_null(directory);
+    assert_string_equal(objects_find(directory, address, 80), expected);
+    directory_free(directory);
+}
+
+/* Objects without end: those that came first stay, and what goes makes room. */
+static void test_there_is_a_bound(void **state)
+{
+    (void)state;
+    struct inventory *inventory =
+        inventory_new(&(struct inventory_options){.memory_bytes = (size_t)8 << 20});
+    assert_non_null(inventory);
+    unsigned told = tell_pods(inventory, "first", 1000000);
+    assert_in_range(told, 10000, 100000);
+    assert_int_equal(tell_pods(inventory, "other", 1000), 0);
+    expect_pod(inventory, "10.1.39.16", "shop/first-10000 Pod pod first-10000 since 2");
+    inventory_list_begin(inventory, KUBE_POD);
+    inventory_list_end(inventory, KUBE_POD);
+    expect_pod(inventory, "10.1.0.1", "unnamed");
+    expect_pod(inventory, "10.1.0.1", "unnamed"); /* the directory that saw them is gone */
+    assert_int_equal(tell_pods(inventory, "later", 10000), 10000);
+    expect_pod(inventory, "10.1.0.1", "shop/later-1 Pod pod later-1 since 2");
+    inventory_free(inventory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_allocation_may_fail),
         cmocka_unit_test(test_configured_names),
+        cmocka_unit_test(test_there_is_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
