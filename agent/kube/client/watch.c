@@ -20,6 +20,8 @@
  */
 #define NS_PER_S INT64_C(1000000000)
 #define LIST_TIMEOUT_S 120
+/* A million objects; a list that has not ended by then does not. */
+#define PAGES_MAX 2000
 #define WATCH_S_MIN 300
 #define WATCH_S_MAX 600
 #define WATCH_GRACE_S 30
@@ -70,6 +72,7 @@ struct watch {
     bool stream_refused; /* this server cannot stream lists */
     bool fresh;
     bool excused;      /* a 410 since the last good watch forgot the failures before */
+    unsigned pages;    /* of the list under way */
     unsigned silences; /* watches in a row that said nothing */
     int64_t due_ns;    /* of the next request */
     int64_t heard_ns;
@@ -248,6 +251,7 @@ bool watch_body(struct watch *watch, struct slice bytes, int64_t now_ns)
 static void list_again(struct watch *watch)
 {
     watch->hearing.page[0] = '\0';
+    watch->pages = 0;
     watch->hearing.list_open = false;
     watch->hearing.listing = false;
     watch->phase = watch->stream_refused ? PHASE_PAGES : PHASE_STREAM_LIST;
@@ -357,8 +361,12 @@ static void end_page(struct watch *watch, int64_t now_ns)
     }
     watch->due_ns = now_ns;
     if (watch->hearing.page[0] != '\0') {
+        if (++watch->pages >= PAGES_MAX) {
+            fail(watch, -API_GIVEN_UP, 0, "a list that does not end", now_ns);
+        }
         return;
     }
+    watch->pages = 0;
     if (watch->phase == PHASE_FIRST) {
         watch->state.first_listed = true;
         list_again(watch);

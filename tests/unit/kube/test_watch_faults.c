@@ -97,6 +97,28 @@ static void an_expired_page_lists_again(void **state)
     expect_request("resourceVersion=30");
 }
 
+static void a_list_that_does_not_end_is_no_loop(void **state)
+{
+    (void)state;
+    expect_request("sendInitialEvents=true");
+    refuse(422, "422");
+    int64_t start = now;
+    int pages = 0;
+    for (; now - start < 60 * SECOND && pages < 50000; pages++) {
+        if (!watch_next(watch, now, &request)) {
+            now = watch_due_ns(watch);
+            assert_true(watch_next(watch, now, &request));
+        }
+        watch_started(watch, now);
+        assert_true(send_bytes(kube_bytes_envelope("PodList", kube_bytes_list("20", "more"))));
+        end_well();
+        now += SECOND / 1000;
+    }
+    assert_in_range(pages, 1000, 15000); /* without waiting it would be 60,000 */
+    assert_string_equal(state_now().error, "a list that does not end");
+    expect_told("[");
+}
+
 static void gone_lists_again(void **state)
 {
     (void)state;
@@ -369,6 +391,7 @@ int main(void)
         test(a_streamed_list_that_breaks_off_begins_again),
         test(a_page_that_breaks_off_is_asked_for_again),
         test(an_expired_page_lists_again),
+        test(a_list_that_does_not_end_is_no_loop),
         test(gone_lists_again),
         test(garbage_is_never_taken),
         test(a_watch_that_stays_unreadable_is_given_up_for_a_list),
