@@ -174,7 +174,7 @@ static bool is_synced(const struct kube *kube)
     for (unsigned kind = 0; kind < KUBE_KINDS; kind++) {
         struct kube_status status;
         kube_status(kube, (enum kube_kind)kind, &status);
-        if (status.wanted && !status.synced) {
+        if (!status.synced) {
             return false;
         }
     }
@@ -272,9 +272,7 @@ void name_source_write(const struct name_source *source, const struct metric_sin
             struct metric_label label = {"kind", text_of(kube_kind_name((enum kube_kind)kind))};
             struct metric_point point = {
                 .labels = &label, .label_count = 1, .value = families[i].value(&statuses[kind])};
-            if (statuses[kind].wanted) {
-                sink->point(sink->context, &point);
-            }
+            sink->point(sink->context, &point);
         }
     }
 }

@@ -311,7 +311,7 @@ static void note_shown(struct kube *kube)
 
 static struct kube_status status_of(const struct kube *kube, enum kube_kind kind)
 {
-    struct kube_status status = {.wanted = true};
+    struct kube_status status = {.synced = false};
     if (kube->followers[kind] == NULL) {
         snprintf(status.error, sizeof(status.error), "%s", nameless);
         return status;

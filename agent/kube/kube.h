@@ -62,7 +62,6 @@ struct kube_options {
 /* Of one kind; counters since the start. */
 struct kube_status {
     bool synced; /* listed whole, and what changed since has been heard of lately */
-    bool wanted; /* whether this kind is asked for at all */
     uint64_t objects;
     uint64_t events;
     uint64_t lists; /* whole ones, the first included */

@@ -294,9 +294,8 @@ def print_costs(costs):
     print(f"  a pod that is replaced    {down / REPLACED:8.0f} bytes, {requests} requests for "
           f"{REPLACED}")
     for kind, status in costs["status"].items():
-        if status["wanted"]:
-            print(f"    {kind:16} {status['objects']:6} objects {status['events']:6} events "
-                  f"{status['bytes'] / 1024:9.1f} KiB")
+        print(f"    {kind:16} {status['objects']:6} objects {status['events']:6} events "
+              f"{status['bytes'] / 1024:9.1f} KiB")
 
 
 def reckon(costs, scope, nodes):

@@ -89,13 +89,12 @@ static void answer_status(const struct kube *kube)
     for (enum kube_kind kind = 0; kind < KUBE_KINDS; kind++) {
         struct kube_status status;
         kube_status(kube, kind, &status);
-        printf("kind=%s\tsynced=%d\twanted=%d\tobjects=%llu\tevents=%llu\tlists=%llu\t"
+        printf("kind=%s\tsynced=%d\tobjects=%llu\tevents=%llu\tlists=%llu\t"
                "requests=%llu\tfailures=%llu\tbytes=%llu\terror=%s\n",
-               kube_kind_name(kind), status.synced, status.wanted,
-               (unsigned long long)status.objects, (unsigned long long)status.events,
-               (unsigned long long)status.lists, (unsigned long long)status.requests,
-               (unsigned long long)status.failures, (unsigned long long)status.bytes_received,
-               status.error);
+               kube_kind_name(kind), status.synced, (unsigned long long)status.objects,
+               (unsigned long long)status.events, (unsigned long long)status.lists,
+               (unsigned long long)status.requests, (unsigned long long)status.failures,
+               (unsigned long long)status.bytes_received, status.error);
     }
     puts(".");
 }

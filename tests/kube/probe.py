@@ -98,7 +98,7 @@ class Probe:
 
     def synced(self):
         """Whether every kind that is asked for is in step."""
-        return all(kind["synced"] for kind in self.status().values() if kind["wanted"])
+        return all(kind["synced"] for kind in self.status().values())
 
     def wait_synced(self, seconds=30):
         self._wait(self.synced, seconds, lambda: f"not in step: {self.status()}")

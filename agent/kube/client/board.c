@@ -16,9 +16,6 @@ struct board *board_new(void)
         return NULL;
     }
     pthread_mutex_init(&board->mutex, NULL);
-    for (unsigned i = 0; i < KUBE_KINDS; i++) {
-        board->status[i].wanted = true;
-    }
     return board;
 }
 

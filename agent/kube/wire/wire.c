@@ -259,13 +259,11 @@ static bool read_details(struct slice bytes, struct wire_status *status)
 bool wire_status_read(struct slice raw, struct wire_status *status_out)
 {
     struct reader reader = reader_of(raw);
-    struct wire_status status = {.reason = {"", 0}, .message = {"", 0}};
+    struct wire_status status = {.message = {"", 0}};
     struct field field;
     while (next_field(&reader, &field)) {
         if (is_bytes(&field, 3)) {
             status.message = field.bytes;
-        } else if (is_bytes(&field, 4)) {
-            status.reason = field.bytes;
         } else if (is_bytes(&field, 5) && !read_details(field.bytes, &status)) {
             return false;
         } else if (field.number == 6 && field.type == TYPE_VARINT && field.value <= INT32_MAX) {

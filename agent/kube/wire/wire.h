@@ -61,7 +61,6 @@ bool wire_event_read(struct slice frame, struct wire_event *event_out);
 struct wire_status {
     unsigned code; /* an HTTP status; 0: not said */
     unsigned retry_after_s;
-    struct slice reason;
     struct slice message;
 };
 
