@@ -67,6 +67,15 @@ static struct slice slice_from(ProtobufCBinaryData bytes)
     return (struct slice){bytes.data == NULL ? "" : (const char *)bytes.data, bytes.len};
 }
 
+/* The API server lets anything into annotations and owners; names end at a NUL, which is what parts
+ * them from each other later. */
+static struct slice name_from(ProtobufCBinaryData bytes)
+{
+    struct slice text = slice_from(bytes);
+    const char *end = text.length == 0 ? NULL : memchr(text.data, '\0', text.length);
+    return end == NULL ? text : (struct slice){text.data, (size_t)(end - text.data)};
+}
+
 static bool equals(ProtobufCBinaryData bytes, const char *text)
 {
     return slice_equal(slice_from(bytes), slice_of(text));
@@ -83,7 +92,7 @@ static struct slice value_of(pair_message *const *pairs, size_t count, const cha
 {
     for (size_t i = 0; i < count; i++) {
         if (equals(pairs[i]->key, key)) {
-            return slice_from(pairs[i]->value);
+            return name_from(pairs[i]->value);
         }
     }
     return slice_of("");
@@ -94,7 +103,7 @@ static struct kube_owner owner_of(const meta_message *meta)
     for (size_t i = 0; i < meta->n_owner_references; i++) {
         const Vethscope__Kube__OwnerReference *owner = meta->owner_references[i];
         if (owner->controller) {
-            return (struct kube_owner){slice_from(owner->kind), slice_from(owner->name)};
+            return (struct kube_owner){name_from(owner->kind), name_from(owner->name)};
         }
     }
     return (struct kube_owner){slice_of(""), slice_of("")};

@@ -98,6 +98,29 @@ static void what_is_absent_is_empty(void **state)
     assert_false(decode(KUBE_NAMESPACE, (struct kube_bytes){0})); /* nothing has no name */
 }
 
+/* Else a pod could say what node and pod it is beside what it may say. */
+static void names_end_at_a_nul(void **state)
+{
+    (void)state;
+    struct kube_bytes value = {0};
+    kube_bytes_text(&value, 1, "resource.opentelemetry.io/service.name");
+    kube_bytes_add(&value,
+                   "\x12\x05"
+                   "a\0b\0c",
+                   7);
+    struct kube_bytes parent = owner("", "orders-1", true);
+    kube_bytes_add(&parent,
+                   "\x0a\x05"
+                   "Job\0x",
+                   7);
+    struct kube_bytes meta = kube_bytes_meta("shop", "orders-1", "1");
+    kube_bytes_message(&meta, 12, value);
+    kube_bytes_message(&meta, 13, parent);
+    assert_true(decode(KUBE_JOB, kube_bytes_object(meta)));
+    assert_slice(decoded.object.meta.service_name, "a");
+    assert_slice(decoded.object.meta.owner.kind, "Job");
+}
+
 static void the_bookmark_after_a_streamed_list_is_marked(void **state)
 {
     (void)state;
@@ -434,6 +457,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metadata_holds_what_names_are_made_of),
         cmocka_unit_test(what_is_absent_is_empty),
+        cmocka_unit_test(names_end_at_a_nul),
         cmocka_unit_test(the_bookmark_after_a_streamed_list_is_marked),
         cmocka_unit_test(an_ordinary_pod),
         cmocka_unit_test(a_pod_of_both_families_on_the_hosts_network),
