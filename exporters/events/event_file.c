@@ -111,7 +111,9 @@ static int rename_away(const struct event_file *file)
 
 static int open_file(struct event_file *file)
 {
-    int fd = open(file->options.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, FILE_MODE);
+    /* Without waiting: a pipe that nobody reads would hold up the start for ever. */
+    int fd =
+        open(file->options.path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, FILE_MODE);
     struct stat status;
     if (fd < 0) {
         return -errno;

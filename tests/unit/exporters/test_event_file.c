@@ -204,6 +204,10 @@ static void test_what_is_no_file_is_refused(void **state)
     assert_int_equal(event_file_open(&options, &file), -EISDIR);
     options.path = "/dev/null";
     assert_int_equal(event_file_open(&options, &file), -EINVAL);
+    /* A pipe without a reader is not waited for. */
+    assert_int_equal(mkfifo(path, 0600), 0);
+    options.path = path;
+    assert_int_equal(event_file_open(&options, &file), -ENXIO);
     options.path = "/nonexistent/events.pb";
     assert_int_equal(event_file_open(&options, &file), -ENOENT);
 }
