@@ -25,10 +25,11 @@ static int render(void *context, const struct metric_sink *sink)
     return exports->render(exports->render_context, sink);
 }
 
-/* An exporter that could not be made, in the words of the one it was. */
-static int complain(const char *url, const char *problem, char *error_out)
+/* An exporter that could not be made, in the words of the one it was. Not with the URL itself,
+ * which may hold a password. */
+static int complain(const char *what, const char *problem, char *error_out)
 {
-    snprintf(error_out, OTLP_EXPORTS_ERROR_SIZE, "OTLP endpoint %.128s: %s", url, problem);
+    snprintf(error_out, OTLP_EXPORTS_ERROR_SIZE, "OTLP endpoint of %s: %s", what, problem);
     return -EINVAL;
 }
 
@@ -49,7 +50,7 @@ static int open_metrics(struct otlp_exports *exports, const struct config_otlp *
         .render = render,
         .context = exports};
     exports->metrics = otlp_metrics_new(&settings->options, &options, error);
-    return exports->metrics != NULL ? 0 : complain(options.url, error, error_out);
+    return exports->metrics != NULL ? 0 : complain("metrics", error, error_out);
 }
 
 static int open_traces(struct otlp_exports *exports, const struct config_otlp *config,
@@ -69,7 +70,7 @@ static int open_traces(struct otlp_exports *exports, const struct config_otlp *c
                     .rule_count = config->traces.share_count,
                     .slower_than_ns = config->traces.slower_than_ms * NS_PER_MS}};
     exports->traces = otlp_traces_new(&settings->options, &options, error);
-    return exports->traces != NULL ? 0 : complain(options.url, error, error_out);
+    return exports->traces != NULL ? 0 : complain("traces", error, error_out);
 }
 
 int otlp_exports_open(const struct config_otlp *config,

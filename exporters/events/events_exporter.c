@@ -234,7 +234,8 @@ static int make_http(struct events_exporter *exporter, const struct events_optio
     post.context = receiver;
     exporter->post = http_post_new(&post, &status);
     if (exporter->post == NULL) {
-        return fail(error, options->http_url,
+        /* Not the URL itself, which may hold a password. */
+        return fail(error, "events.http.url",
                     status == -EINVAL ? "not an http or https URL" : "out of memory");
     }
     sender.batch_bytes = options->http_batch_bytes;

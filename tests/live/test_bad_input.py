@@ -221,6 +221,12 @@ def check_run(checks, lab):
                namespace=node)
     refuse(checks, "an address of another host", FAILED, "192.0.2.1:9990", "run", "--listen",
            "192.0.2.1:9990", namespace=node)
+    for name, section in (("events", 'events: {{http: {{url: "{}"}}}}'),
+                          ("otlp", 'otlp: {{endpoint: "{}"}}')):
+        path = write(lab.directory, f"{name}.yaml", section.format(
+            "http://user:s3cret@host:99999/").encode())
+        refuse(checks, f"{name}: an URL with a password", USAGE, r"^(?!.*s3cret).*URL", "run",
+               "--config", path, namespace=node)
     with node.inside(), socket.create_server(("127.0.0.1", METRICS_PORT)):
         refuse(checks, "port in use", FAILED, rf"127.0.0.1:{METRICS_PORT}.*(?:in use)", "run",
                "--listen", f"127.0.0.1:{METRICS_PORT}", namespace=node)
