@@ -49,7 +49,7 @@ static int open_metrics(struct otlp_exports *exports, const struct config_otlp *
         .max_series = DELTA_SERIES_MAX,
         .render = render,
         .context = exports};
-    exports->metrics = otlp_metrics_new(&settings->options, &options, error);
+    exports->metrics = otlp_metrics_new(&settings->metrics, &options, error);
     return exports->metrics != NULL ? 0 : complain("metrics", error, error_out);
 }
 
@@ -69,7 +69,7 @@ static int open_traces(struct otlp_exports *exports, const struct config_otlp *c
                     .rules = settings->rules,
                     .rule_count = config->traces.share_count,
                     .slower_than_ns = config->traces.slower_than_ms * NS_PER_MS}};
-    exports->traces = otlp_traces_new(&settings->options, &options, error);
+    exports->traces = otlp_traces_new(&settings->traces, &options, error);
     return exports->traces != NULL ? 0 : complain("traces", error, error_out);
 }
 
@@ -85,7 +85,8 @@ int otlp_exports_open(const struct config_otlp *config,
         return -ENOMEM;
     }
     int status = otlp_settings_init(&exports->settings, config, getenv, error_out);
-    exports->settings.options.note = note;
+    exports->settings.metrics.note = note;
+    exports->settings.traces.note = note;
     if (status == 0) {
         status = open_metrics(exports, config, error_out);
     }

@@ -19,12 +19,18 @@
 #define INTERVAL_MAX_MS 3600000
 #define LIST_MAX 32
 #define HOST_NAME_SIZE 256
+/* Longest name of a variable, terminator included. */
+#define VARIABLE_SIZE 64
 
 struct reading {
     struct otlp_settings *settings;
     const struct config_otlp *config;
     char *(*environment)(const char *name);
     char *error;
+    /* While the way of one signal is read: how variables call it, and what it becomes. */
+    const char *signal;
+    struct otlp_options *options;
+    struct named_value **headers;
 };
 
 struct pair {
@@ -36,6 +42,19 @@ static const char *variable(const struct reading *reading, const char *name)
 {
     const char *value = reading->environment(name);
     return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
+/* The signal's own variable, else the one for both; `name_out` is what it is called. */
+static const char *way_variable(const struct reading *reading, const char *what,
+                                char name_out[static VARIABLE_SIZE])
+{
+    snprintf(name_out, VARIABLE_SIZE, "OTEL_EXPORTER_OTLP_%s_%s", reading->signal, what);
+    const char *value = variable(reading, name_out);
+    if (value == NULL) {
+        snprintf(name_out, VARIABLE_SIZE, "OTEL_EXPORTER_OTLP_%s", what);
+        value = variable(reading, name_out);
+    }
+    return value;
 }
 
 static int complain(const struct reading *reading, const char *name, const char *problem)
@@ -102,10 +121,10 @@ static char *trim(char *text)
     return text;
 }
 
-/* Returns how many pairs the variable holds, 0 when it is not set, or -errno. */
-static int read_list(const struct reading *reading, const char *name, struct pair *pairs)
+/* Returns how many pairs the variable's text holds, 0 when it is not set, or -errno. */
+static int read_list(const struct reading *reading, const char *name, const char *text,
+                     struct pair *pairs)
 {
-    const char *text = variable(reading, name);
     char *rest = text == NULL ? NULL : keep(reading->settings, text, strlen(text));
     if (rest == NULL) {
         return text == NULL ? 0 : -ENOMEM;
@@ -198,8 +217,8 @@ static int read_endpoints(const struct reading *reading)
 
 static int read_protocol(const struct reading *reading)
 {
-    static const char name[] = "OTEL_EXPORTER_OTLP_PROTOCOL";
-    const char *value = variable(reading, name);
+    char name[VARIABLE_SIZE];
+    const char *value = way_variable(reading, "PROTOCOL", name);
     return value == NULL || strcmp(value, "http/protobuf") == 0
                ? 0
                : complain(reading, name, "is not http/protobuf, the one protocol that is spoken");
@@ -207,22 +226,22 @@ static int read_protocol(const struct reading *reading)
 
 static int read_compression(const struct reading *reading)
 {
-    static const char name[] = "OTEL_EXPORTER_OTLP_COMPRESSION";
+    char name[VARIABLE_SIZE] = "";
     bool given = strcmp(reading->config->compression, "auto") != 0;
-    const char *value = given ? reading->config->compression : variable(reading, name);
+    const char *value =
+        given ? reading->config->compression : way_variable(reading, "COMPRESSION", name);
     if (value != NULL && strcmp(value, "none") != 0 && strcmp(value, "gzip") != 0) {
         return complain(reading, name, "is neither none nor gzip");
     }
-    reading->settings->options.compression =
+    reading->options->compression =
         value != NULL && strcmp(value, "none") == 0 ? COMPRESSION_NONE : COMPRESSION_GZIP;
     return 0;
 }
 
-/* Milliseconds: the configuration's, the variable's or the default. */
-static int read_millis(const struct reading *reading, const char *name, int64_t *millis,
-                       const int64_t bounds[static 2])
+/* Milliseconds, where the variable is set. */
+static int read_millis(const struct reading *reading, const char *name, const char *value,
+                       const int64_t bounds[static 2], int64_t *millis)
 {
-    const char *value = *millis != 0 ? NULL : variable(reading, name);
     if (value == NULL) {
         return 0;
     }
@@ -239,34 +258,38 @@ static int read_millis(const struct reading *reading, const char *name, int64_t 
     return 0;
 }
 
-static int read_times(const struct reading *reading)
+static int read_timeout(const struct reading *reading)
 {
-    static const int64_t timeouts[] = {1, TIMEOUT_MAX_MS};
-    static const int64_t intervals[] = {INTERVAL_MIN_MS, INTERVAL_MAX_MS};
-    struct otlp_settings *settings = reading->settings;
-    settings->options.timeout_ms = reading->config->timeout_ms;
-    settings->interval_ms = reading->config->metrics.interval_ms;
-    int status =
-        read_millis(reading, "OTEL_EXPORTER_OTLP_TIMEOUT", &settings->options.timeout_ms, timeouts);
-    if (status == 0) {
-        status =
-            read_millis(reading, "OTEL_METRIC_EXPORT_INTERVAL", &settings->interval_ms, intervals);
+    static const int64_t bounds[] = {1, TIMEOUT_MAX_MS};
+    char name[VARIABLE_SIZE];
+    int64_t *timeout_ms = &reading->options->timeout_ms;
+    if (reading->config->timeout_ms != 0) {
+        *timeout_ms = reading->config->timeout_ms;
+        return 0;
     }
-    if (settings->options.timeout_ms == 0) {
-        settings->options.timeout_ms = TIMEOUT_MS;
-    }
-    if (settings->interval_ms == 0) {
-        settings->interval_ms = INTERVAL_MS;
-    } else if (settings->interval_ms < INTERVAL_MIN_MS) {
-        settings->interval_ms = INTERVAL_MIN_MS;
-    }
-    return status;
+    *timeout_ms = TIMEOUT_MS;
+    return read_millis(reading, name, way_variable(reading, "TIMEOUT", name), bounds, timeout_ms);
 }
 
-static int read_file_name(const struct reading *reading, const char *given, const char *name,
+static int read_interval(const struct reading *reading)
+{
+    static const int64_t bounds[] = {INTERVAL_MIN_MS, INTERVAL_MAX_MS};
+    static const char name[] = "OTEL_METRIC_EXPORT_INTERVAL";
+    int64_t *interval_ms = &reading->settings->interval_ms;
+    *interval_ms = reading->config->metrics.interval_ms;
+    if (*interval_ms != 0) {
+        *interval_ms = *interval_ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS : *interval_ms;
+        return 0;
+    }
+    *interval_ms = INTERVAL_MS;
+    return read_millis(reading, name, variable(reading, name), bounds, interval_ms);
+}
+
+static int read_file_name(const struct reading *reading, const char *given, const char *what,
                           const char **path_out)
 {
-    const char *path = given[0] != '\0' ? given : variable(reading, name);
+    char name[VARIABLE_SIZE];
+    const char *path = given[0] != '\0' ? given : way_variable(reading, what, name);
     if (path == NULL) {
         return 0;
     }
@@ -277,16 +300,16 @@ static int read_file_name(const struct reading *reading, const char *given, cons
 static int read_tls(const struct reading *reading)
 {
     const struct config_otlp *config = reading->config;
-    struct otlp_options *options = &reading->settings->options;
-    int status = read_file_name(reading, config->ca_file, "OTEL_EXPORTER_OTLP_CERTIFICATE",
-                                &options->ca_file);
-    if (status == 0) {
-        status = read_file_name(reading, config->cert_file, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
-                                &options->cert_file);
-    }
-    if (status == 0) {
-        status = read_file_name(reading, config->key_file, "OTEL_EXPORTER_OTLP_CLIENT_KEY",
-                                &options->key_file);
+    const struct {
+        const char *given;
+        const char *what;
+        const char **path;
+    } files[] = {{config->ca_file, "CERTIFICATE", &reading->options->ca_file},
+                 {config->cert_file, "CLIENT_CERTIFICATE", &reading->options->cert_file},
+                 {config->key_file, "CLIENT_KEY", &reading->options->key_file}};
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < sizeof(files) / sizeof(files[0]); i++) {
+        status = read_file_name(reading, files[i].given, files[i].what, files[i].path);
     }
     return status;
 }
@@ -304,31 +327,32 @@ static bool is_one_line(const char *text)
 static int read_headers(const struct reading *reading)
 {
     const struct config_otlp *config = reading->config;
-    struct otlp_settings *settings = reading->settings;
     struct pair pairs[LIST_MAX];
-    static const char name[] = "OTEL_EXPORTER_OTLP_HEADERS";
-    int found = config->header_count > 0 ? 0 : read_list(reading, name, pairs);
+    char name[VARIABLE_SIZE] = "";
+    const char *text = config->header_count > 0 ? NULL : way_variable(reading, "HEADERS", name);
+    int found = read_list(reading, name, text, pairs);
     if (found < 0) {
         return found;
     }
     size_t count = config->header_count + (size_t)found;
-    settings->headers = calloc(count + 1, sizeof(*settings->headers));
-    if (settings->headers == NULL) {
+    struct named_value *headers = calloc(count + 1, sizeof(*headers));
+    *reading->headers = headers;
+    if (headers == NULL) {
         return -ENOMEM;
     }
     for (size_t i = 0; i < config->header_count; i++) {
         const struct config_named_value *given = &config->headers[i];
-        settings->headers[i] = (struct named_value){given->name, given->value, given->value_file};
+        headers[i] = (struct named_value){given->name, given->value, given->value_file};
     }
     for (size_t i = 0; i < (size_t)found; i++) {
         if (strpbrk(pairs[i].name, " \t:") != NULL || !is_one_line(pairs[i].name) ||
             !is_one_line(pairs[i].value)) {
             return complain(reading, name, "has an entry that is no header field");
         }
-        settings->headers[i] = (struct named_value){pairs[i].name, pairs[i].value, NULL};
+        headers[i] = (struct named_value){pairs[i].name, pairs[i].value, NULL};
     }
-    settings->options.headers = settings->headers;
-    settings->options.header_count = count;
+    reading->options->headers = headers;
+    reading->options->header_count = count;
     return 0;
 }
 
@@ -342,13 +366,13 @@ static bool is(struct text text, const char *name)
 
 static void add_extra(struct otlp_settings *settings, const char *name, const char *value)
 {
-    for (size_t i = 0; i < settings->options.extras.count; i++) {
+    for (size_t i = 0; i < settings->common.extras.count; i++) {
         if (is(settings->extras[i].key, name)) {
             return; /* what came first stands */
         }
     }
-    if (settings->options.extras.count < OTLP_EXTRAS_MAX) {
-        settings->extras[settings->options.extras.count++] =
+    if (settings->common.extras.count < OTLP_EXTRAS_MAX) {
+        settings->extras[settings->common.extras.count++] =
             (struct otlp_extra){text_of(name), text_of(value)};
     }
 }
@@ -366,14 +390,14 @@ static int name_agent(const struct reading *reading)
     if (kept == NULL || name == NULL) {
         return -ENOMEM;
     }
-    settings->options.agent.host = text_of(kept);
-    settings->options.agent.name = text_of(name);
-    for (size_t i = 0; named == NULL && i < settings->options.extras.count; i++) {
+    settings->common.agent.host = text_of(kept);
+    settings->common.agent.name = text_of(name);
+    for (size_t i = 0; named == NULL && i < settings->common.extras.count; i++) {
         if (is(settings->extras[i].key, "service.name")) {
-            settings->options.agent.name = settings->extras[i].value;
+            settings->common.agent.name = settings->extras[i].value;
         }
     }
-    settings->options.agent.version = text_of(VETHSCOPE_VERSION);
+    settings->common.agent.version = text_of(VETHSCOPE_VERSION);
     return 0;
 }
 
@@ -382,7 +406,8 @@ static int read_attributes(const struct reading *reading)
     struct otlp_settings *settings = reading->settings;
     const struct config_otlp *config = reading->config;
     struct pair pairs[LIST_MAX];
-    int found = read_list(reading, "OTEL_RESOURCE_ATTRIBUTES", pairs);
+    static const char name[] = "OTEL_RESOURCE_ATTRIBUTES";
+    int found = read_list(reading, name, variable(reading, name), pairs);
     if (found < 0) {
         return found;
     }
@@ -396,7 +421,7 @@ static int read_attributes(const struct reading *reading)
     for (int i = 0; i < found; i++) {
         add_extra(settings, pairs[i].name, pairs[i].value);
     }
-    settings->options.extras.items = settings->extras;
+    settings->common.extras.items = settings->extras;
     return name_agent(reading);
 }
 
@@ -415,17 +440,33 @@ static int copy_shares(const struct reading *reading)
     return 0;
 }
 
+/* How one signal gets to its URL. */
+static int read_way(struct reading reading, const char *signal, struct otlp_options *options,
+                    struct named_value **headers)
+{
+    static int (*const readers[])(const struct reading *) = {read_protocol, read_compression,
+                                                             read_timeout, read_tls, read_headers};
+    int status = 0;
+    reading.signal = signal;
+    reading.options = options;
+    reading.headers = headers;
+    *options = reading.settings->common;
+    for (size_t i = 0; status == 0 && i < sizeof(readers) / sizeof(readers[0]); i++) {
+        status = readers[i](&reading);
+    }
+    return status;
+}
+
 int otlp_settings_init(struct otlp_settings *settings, const struct config_otlp *config,
                        char *(*environment)(const char *name),
                        char error_out[static OTLP_SETTINGS_ERROR_SIZE])
 {
-    static int (*const readers[])(const struct reading *) = {
-        read_protocol, read_compression, read_times, read_tls,
-        read_headers,  read_attributes,  copy_shares};
-    struct reading reading = {settings, config, environment, error_out};
+    static int (*const readers[])(const struct reading *) = {read_interval, read_attributes,
+                                                             copy_shares};
+    struct reading reading = {settings, config, environment, error_out, NULL, NULL, NULL};
     *settings = (struct otlp_settings){0};
-    settings->options.queue_bytes = config->queue_bytes;
-    settings->options.retry_max_ms = config->retry_max_ms;
+    settings->common.queue_bytes = config->queue_bytes;
+    settings->common.retry_max_ms = config->retry_max_ms;
     snprintf(error_out, OTLP_SETTINGS_ERROR_SIZE, "out of memory");
     int status = read_endpoints(&reading);
     if (settings->metrics_url == NULL && settings->traces_url == NULL) {
@@ -433,6 +474,12 @@ int otlp_settings_init(struct otlp_settings *settings, const struct config_otlp 
     }
     for (size_t i = 0; status == 0 && i < sizeof(readers) / sizeof(readers[0]); i++) {
         status = readers[i](&reading);
+    }
+    if (status == 0 && settings->metrics_url != NULL) {
+        status = read_way(reading, "METRICS", &settings->metrics, &settings->metrics_headers);
+    }
+    if (status == 0 && settings->traces_url != NULL) {
+        status = read_way(reading, "TRACES", &settings->traces, &settings->traces_headers);
     }
     return status;
 }
@@ -443,7 +490,8 @@ void otlp_settings_fini(struct otlp_settings *settings)
         free(settings->strings[i]);
     }
     free(settings->strings);
-    free(settings->headers);
+    free(settings->metrics_headers);
+    free(settings->traces_headers);
     free(settings->extras);
     free(settings->rules);
     free(settings->metrics_url);

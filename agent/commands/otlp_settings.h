@@ -9,13 +9,16 @@
  * variables, then defaults.
  */
 struct otlp_settings {
-    struct otlp_options options;
+    struct otlp_options common;  /* what both have, headers, TLS and the like left out */
+    struct otlp_options metrics; /* how they are sent */
+    struct otlp_options traces;
     char *metrics_url; /* NULL: metrics are not sent */
     char *traces_url;  /* NULL: spans are not sent */
     int64_t interval_ms;
 
     /* What the options point to. */
-    struct named_value *headers;
+    struct named_value *metrics_headers;
+    struct named_value *traces_headers;
     struct otlp_extra *extras;
     struct otlp_sampler_rule *rules;
     char **strings;

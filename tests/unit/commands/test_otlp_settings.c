@@ -70,13 +70,13 @@ static void test_defaults(void **state)
     assert_string_equal(settings.metrics_url, "http://collector:4318/v1/metrics");
     assert_string_equal(settings.traces_url, "http://collector:4318/v1/traces");
     assert_int_equal(settings.interval_ms, 60000);
-    assert_int_equal(settings.options.timeout_ms, 10000);
-    assert_int_equal(settings.options.compression, COMPRESSION_GZIP);
-    assert_int_equal(settings.options.header_count, 0);
-    assert_int_equal(settings.options.extras.count, 0);
-    assert_null(settings.options.ca_file);
-    assert_string_equal(settings.options.agent.name.data, "vethscope");
-    assert_true(settings.options.agent.host.length > 0);
+    assert_int_equal(settings.traces.timeout_ms, 10000);
+    assert_int_equal(settings.traces.compression, COMPRESSION_GZIP);
+    assert_int_equal(settings.traces.header_count, 0);
+    assert_int_equal(settings.traces.extras.count, 0);
+    assert_null(settings.traces.ca_file);
+    assert_string_equal(settings.traces.agent.name.data, "vethscope");
+    assert_true(settings.traces.agent.host.length > 0);
 }
 
 static void test_endpoints(void **state)
@@ -126,7 +126,7 @@ static void test_variables(void **state)
 {
     (void)state;
     assert_int_equal(read_settings("", everything), 0);
-    const struct otlp_options *options = &settings.options;
+    const struct otlp_options *options = &settings.traces;
     assert_int_equal(options->timeout_ms, 2500);
     assert_int_equal(settings.interval_ms, 5000);
     assert_int_equal(options->compression, COMPRESSION_NONE);
@@ -142,6 +142,43 @@ static void test_variables(void **state)
     assert_string_equal(options->agent.name.data, "cart");
 }
 
+/* A signal's own variable goes before the one for both, and is the other's no concern. */
+static void test_variables_of_one_signal(void **state)
+{
+    (void)state;
+    static const struct variable given[] = {
+        {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1"},
+        {"OTEL_EXPORTER_OTLP_HEADERS", "X-Token=both"},
+        {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "X-Token=traces,X-More=1"},
+        {"OTEL_EXPORTER_OTLP_TIMEOUT", "2000"},
+        {"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "3000"},
+        {"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "none"},
+        {"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf"},
+        {"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"},
+        {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"},
+        {"OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "/metrics.pem"},
+        {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "/cert.pem"},
+        {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "/key.pem"},
+        {NULL, NULL}};
+    assert_int_equal(read_settings("", given), 0);
+    const struct otlp_options *metrics = &settings.metrics;
+    const struct otlp_options *traces = &settings.traces;
+    assert_int_equal(metrics->header_count, 1);
+    assert_string_equal(metrics->headers[0].value, "both");
+    assert_int_equal(traces->header_count, 2);
+    assert_string_equal(traces->headers[0].value, "traces");
+    assert_int_equal(metrics->timeout_ms, 3000);
+    assert_int_equal(traces->timeout_ms, 2000);
+    assert_int_equal(metrics->compression, COMPRESSION_GZIP);
+    assert_int_equal(traces->compression, COMPRESSION_NONE);
+    assert_string_equal(metrics->ca_file, "/metrics.pem");
+    assert_null(traces->ca_file);
+    assert_null(metrics->cert_file);
+    assert_string_equal(traces->cert_file, "/cert.pem");
+    assert_string_equal(traces->key_file, "/key.pem");
+    assert_int_equal(metrics->queue_bytes, traces->queue_bytes);
+}
+
 static void test_the_file_goes_before_the_variables(void **state)
 {
     (void)state;
@@ -153,7 +190,7 @@ static void test_the_file_goes_before_the_variables(void **state)
                                "  resource_attributes: [{name: k8s.cluster.name, value: green}]\n"
                                "  metrics: {interval: 1ms}\n";
     assert_int_equal(read_settings(yaml, everything), 0);
-    const struct otlp_options *options = &settings.options;
+    const struct otlp_options *options = &settings.traces;
     assert_int_equal(options->compression, COMPRESSION_GZIP);
     assert_int_equal(options->timeout_ms, 1000);
     assert_int_equal(settings.interval_ms, 100); /* no less than that */
@@ -172,7 +209,7 @@ static void test_the_agents_name(void **state)
                                             {"OTEL_RESOURCE_ATTRIBUTES", "service.name=cart"},
                                             {NULL, NULL}};
     assert_int_equal(read_settings("otlp: {endpoint: 'http://c:1'}", named), 0);
-    assert_string_equal(settings.options.agent.name.data, "watcher");
+    assert_string_equal(settings.traces.agent.name.data, "watcher");
 }
 
 static void test_wrong_variables(void **state)
@@ -182,6 +219,9 @@ static void test_wrong_variables(void **state)
         {"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"},
         {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"},
         {"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"},
+        {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc"},
+        {"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "10s"},
+        {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=b%0aInjected: c"},
         {"OTEL_EXPORTER_OTLP_TIMEOUT", "10s"},
         {"OTEL_EXPORTER_OTLP_TIMEOUT", "0"},
         {"OTEL_EXPORTER_OTLP_TIMEOUT", "-5"},
@@ -225,7 +265,7 @@ static void test_too_many_entries(void **state)
                                           {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1"},
                                           {NULL, NULL}};
     assert_int_equal(read_settings("", attributes), 0);
-    assert_int_equal(settings.options.extras.count, 2);
+    assert_int_equal(settings.traces.extras.count, 2);
 }
 
 int main(void)
@@ -235,6 +275,7 @@ int main(void)
         cmocka_unit_test_teardown(test_defaults, teardown),
         cmocka_unit_test_teardown(test_endpoints, teardown),
         cmocka_unit_test_teardown(test_variables, teardown),
+        cmocka_unit_test_teardown(test_variables_of_one_signal, teardown),
         cmocka_unit_test_teardown(test_the_file_goes_before_the_variables, teardown),
         cmocka_unit_test_teardown(test_the_agents_name, teardown),
         cmocka_unit_test_teardown(test_wrong_variables, teardown),
