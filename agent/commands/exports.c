@@ -165,8 +165,7 @@ int exports_open(const struct config *config, size_t worker_count, struct export
 {
     *exports_out = NULL;
     struct exports *exports = calloc(1, sizeof(*exports));
-    if (exports == NULL || http_post_global_init() != 0) {
-        free(exports);
+    if (exports == NULL) {
         snprintf(error_out, EXPORTS_ERROR_SIZE, "out of memory");
         return -ENOMEM;
     }

@@ -33,11 +33,6 @@ struct http_post {
     char error[CURL_ERROR_SIZE];
 };
 
-int http_post_global_init(void)
-{
-    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -ENOMEM;
-}
-
 /* ---- callbacks ---- */
 
 static size_t on_answer(char *bytes, size_t size, size_t count, void *context)
@@ -261,6 +256,9 @@ struct http_post *http_post_new(const struct http_post_options *options, int *st
         return NULL;
     }
     *status_out = -ENOMEM;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        return NULL;
+    }
     struct http_post *post = calloc(1, sizeof(*post));
     if (post == NULL) {
         return NULL;

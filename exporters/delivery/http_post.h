@@ -45,10 +45,8 @@ struct http_post_reply {
     char error[HTTP_POST_ERROR_SIZE]; /* "503 Service Unavailable", "connection refused", ... */
 };
 
-/* Once in the process' life, before threads are made. Returns 0 or -ENOMEM. */
-int http_post_global_init(void);
-
-/* NULL: out of memory, or (-EINVAL in `*status_out`) not an http or https URL. */
+/* NULL: out of memory, or (-EINVAL in `*status_out`) not an http or https URL. Before threads are
+ * made: the first one readies libcurl and TLS for the process. */
 struct http_post *http_post_new(const struct http_post_options *options, int *status_out);
 void http_post_free(struct http_post *post);
 
