@@ -176,6 +176,10 @@ static enum http_post_result perform(struct http_post *post)
     if (code == CURLE_WRITE_ERROR && post->answer_cut) {
         code = CURLE_OK;
     }
+    if (code == CURLE_ABORTED_BY_CALLBACK) {
+        snprintf(reply->error, sizeof(reply->error), "no answer until the agent had to end");
+        return HTTP_POST_RETRY;
+    }
     if (code != CURLE_OK) {
         snprintf(reply->error, sizeof(reply->error), "%s",
                  post->error[0] != '\0' ? post->error : curl_easy_strerror(code));

@@ -134,6 +134,14 @@ def main():
         checks.true("the account of what was not delivered",
                     f"exporter=events_http given={4 * REQUESTS} sent={2 * REQUESTS} "
                     f"lost={2 * REQUESTS} kept=0" in agent.stderr(), agent.stderr())
+        # One that is still being waited for then is told as what it is.
+        agent = lab.agent(name="patient", config=CONFIG.replace("500ms", "10s").format(
+            address=server.address, path=path, port=PORT))
+        send(client, server, 2 * REQUESTS)
+        agent.settled(family, REQUESTS)
+        agent.stop()
+        checks.true("why nothing was delivered", "no answer until the agent had to end"
+                    in agent.stderr(), agent.stderr())
 
 
 if __name__ == "__main__":
