@@ -170,8 +170,9 @@ static uint64_t randomness_of(struct text trace_id)
 
 static bool is_in_share(struct text trace_id, double ratio)
 {
-    double all = (double)(UINT64_C(1) << RANDOM_BITS);
-    return (double)randomness_of(trace_id) >= (1 - ratio) * all;
+    /* Compared as whole numbers: a double would round the largest ids up to the whole. */
+    uint64_t rejected = (uint64_t)((1 - ratio) * (double)(UINT64_C(1) << RANDOM_BITS));
+    return randomness_of(trace_id) >= rejected;
 }
 
 bool otlp_sampler_wants(struct otlp_sampler *sampler, const struct exchange_record *record)

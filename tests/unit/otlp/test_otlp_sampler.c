@@ -39,6 +39,11 @@ static void test_none_and_all(void **state)
     struct exchange_record record = record_of(MS);
     assert_int_equal(count_wanted(none, &record, 1000), 0);
     assert_int_equal(count_wanted(all, &record, 1000), 1000);
+    /* The largest of all ids is above no share but the whole. */
+    record.trace_id = text_of("ffffffffffffffffffffffffffffffff");
+    assert_false(otlp_sampler_wants(none, &record));
+    record.trace_id = text_of("00000000000000000000000000000000");
+    assert_true(otlp_sampler_wants(all, &record));
     otlp_sampler_free(none);
     otlp_sampler_free(all);
 }
