@@ -15,8 +15,10 @@
  */
 
 #define NS_PER_SECOND INT64_C(1000000000)
-/* A file is written in portions of this. */
+/* A file is written in portions of this, and of half its size at most: a portion overshoots by one
+ * event, the file must not. */
 #define FILE_BATCH_BYTES ((size_t)1 << 20)
+#define FILE_BATCHES_LEAST 2
 /* One of librdkafka's requests: while several wait, its threads poll without a pause. */
 #define KAFKA_BATCH_BYTES ((size_t)900 << 10)
 /* librdkafka gathers by itself. */
@@ -207,7 +209,8 @@ static int make_file(struct events_exporter *exporter, const struct events_optio
     if (status != 0) {
         return fail(error, options->file_path, strerrordesc_np(-status));
     }
-    sender.batch_bytes = FILE_BATCH_BYTES;
+    uint64_t portion = file.max_bytes / FILE_BATCHES_LEAST;
+    sender.batch_bytes = portion < FILE_BATCH_BYTES ? (size_t)portion : FILE_BATCH_BYTES;
     sender.batch_ms = options->file_flush_ms;
     sender.context = exporter->file;
     sender.deliver = event_file_deliver;
