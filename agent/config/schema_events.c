@@ -2,10 +2,6 @@
 #include "agent/config/events.h"
 #include "agent/config/schema_rows.h"
 
-/* As HTTP servers bound a request line; and more than any token needs. */
-#define URL_MAX_LENGTH 8000
-#define VALUE_MAX_LENGTH 8000
-#define NAME_MAX_LENGTH 255
 /* Kafka's own bound for the name of a topic. */
 #define TOPIC_MAX_LENGTH 249
 
@@ -98,34 +94,6 @@ static const struct schema_key file_keys[] = {
 };
 static const struct schema_section file_section = KEYS(file_keys);
 
-static const struct schema_key value_keys[] = {
-    {
-        .name = "name",
-        .kind = SCHEMA_TEXT,
-        .required = true,
-        .offset = offsetof(struct config_named_value, name),
-        .max_length = NAME_MAX_LENGTH,
-        .check = check_token,
-        .help = "Name of the field or property.",
-    },
-    {
-        .name = "value",
-        .kind = SCHEMA_TEXT,
-        .offset = offsetof(struct config_named_value, value),
-        .max_length = VALUE_MAX_LENGTH,
-        .help = "What it is set to.",
-    },
-    {
-        .name = "value_file",
-        .kind = SCHEMA_TEXT,
-        .offset = offsetof(struct config_named_value, value_file),
-        .max_length = PATH_MAX_LENGTH,
-        .check = check_not_empty,
-        .help = "A file that holds the value instead, for secrets.",
-    },
-};
-static const struct schema_section value_section = KEYS(value_keys);
-
 static const struct schema_key http_keys[] = {
     {
         .name = "url",
@@ -140,7 +108,7 @@ static const struct schema_key http_keys[] = {
         .name = "headers",
         .kind = SCHEMA_SECTION,
         LIST(config_events_http, headers, header_count, 32),
-        .section = &value_section,
+        .section = &schema_named_value,
         .fallback = "[]",
         .check_item = check_named_value,
         .help = "Header fields of every request. A value_file is read again when it changes.",
@@ -239,7 +207,7 @@ static const struct schema_key kafka_keys[] = {
         .name = "properties",
         .kind = SCHEMA_SECTION,
         LIST(config_events_kafka, properties, property_count, 64),
-        .section = &value_section,
+        .section = &schema_named_value,
         .fallback = "[]",
         .check_item = check_named_value,
         .help = "librdkafka's own properties, as security.protocol, ssl.ca.location or "

@@ -2,11 +2,6 @@
 #include "agent/config/otlp.h"
 #include "agent/config/schema_rows.h"
 
-/* As HTTP servers bound a request line; and more than any token needs. */
-#define URL_MAX_LENGTH 8000
-#define VALUE_MAX_LENGTH 8000
-#define NAME_MAX_LENGTH 255
-
 static const struct schema_key metrics_keys[] = {
     {
         .name = "enabled",
@@ -149,34 +144,6 @@ static const struct schema_key traces_keys[] = {
 };
 static const struct schema_section traces_section = KEYS(traces_keys);
 
-static const struct schema_key header_keys[] = {
-    {
-        .name = "name",
-        .kind = SCHEMA_TEXT,
-        .required = true,
-        .offset = offsetof(struct config_named_value, name),
-        .max_length = NAME_MAX_LENGTH,
-        .check = check_token,
-        .help = "Name of the field.",
-    },
-    {
-        .name = "value",
-        .kind = SCHEMA_TEXT,
-        .offset = offsetof(struct config_named_value, value),
-        .max_length = VALUE_MAX_LENGTH,
-        .help = "What it is set to.",
-    },
-    {
-        .name = "value_file",
-        .kind = SCHEMA_TEXT,
-        .offset = offsetof(struct config_named_value, value_file),
-        .max_length = PATH_MAX_LENGTH,
-        .check = check_not_empty,
-        .help = "A file that holds the value instead, for secrets; read again when it changes.",
-    },
-};
-static const struct schema_section header_section = KEYS(header_keys);
-
 static const struct schema_key attribute_keys[] = {
     {
         .name = "name",
@@ -219,10 +186,11 @@ static const struct schema_key otlp_keys[] = {
         .name = "headers",
         .kind = SCHEMA_SECTION,
         LIST(config_otlp, headers, header_count, 32),
-        .section = &header_section,
+        .section = &schema_named_value,
         .fallback = "[]",
         .check_item = check_named_value,
-        .help = "Header fields of every request. None: OTEL_EXPORTER_OTLP_HEADERS.",
+        .help = "Header fields of every request. A value_file is read again when it changes. "
+                "None: OTEL_EXPORTER_OTLP_HEADERS.",
     },
     {
         .name = "resource_attributes",

@@ -17,7 +17,13 @@
 
 /* Room for anything that people write; longer is a mistake. */
 #define PATH_MAX_LENGTH 4095
+#define NAME_MAX_LENGTH 255
+/* As HTTP servers bound a request line; and more than any token needs. */
+#define URL_MAX_LENGTH 8000
+#define VALUE_MAX_LENGTH 8000
 
 /* Sections whose rows are in a file of their own. */
 extern const struct schema_section schema_events;
 extern const struct schema_section schema_otlp;
+/* A name with its value or with a file that holds it: struct config_named_value. */
+extern const struct schema_section schema_named_value;

@@ -5,7 +5,7 @@
 #include "agent/config/schema_rows.h"
 
 /* Room for anything that people write; longer is a mistake. */
-#define NAME_MAX_LENGTH 253 /* a DNS name, as Kubernetes names are */
+#define DNS_NAME_MAX_LENGTH 253 /* a DNS name, as Kubernetes names are */
 #define GLOB_MAX_LENGTH 255
 #define PATTERN_MAX_LENGTH 255 /* a whole route fits the route stage's buffer */
 #define FILTER_MAX_LENGTH 4096
@@ -293,7 +293,7 @@ static const struct schema_key name_keys[] = {
         .kind = SCHEMA_TEXT,
         .offset = offsetof(struct directory_entry, namespace),
         .fallback = "",
-        .max_length = NAME_MAX_LENGTH,
+        .max_length = DNS_NAME_MAX_LENGTH,
         .help = "service_namespace of what is there. Empty: none.",
     },
     {
@@ -301,7 +301,7 @@ static const struct schema_key name_keys[] = {
         .kind = SCHEMA_TEXT,
         .required = true,
         .offset = offsetof(struct directory_entry, service),
-        .max_length = NAME_MAX_LENGTH,
+        .max_length = DNS_NAME_MAX_LENGTH,
         .check = check_not_empty,
         .help = "service_name of what is there.",
     },
@@ -331,7 +331,7 @@ static const struct schema_key kubernetes_keys[] = {
         .kind = SCHEMA_TEXT,
         .offset = offsetof(struct config_kubernetes, context),
         .fallback = "",
-        .max_length = NAME_MAX_LENGTH,
+        .max_length = DNS_NAME_MAX_LENGTH,
         .help = "Context of the kubeconfig. Empty: its current one.",
     },
     {
@@ -339,7 +339,7 @@ static const struct schema_key kubernetes_keys[] = {
         .kind = SCHEMA_TEXT,
         .offset = offsetof(struct config_kubernetes, node),
         .fallback = "",
-        .max_length = NAME_MAX_LENGTH,
+        .max_length = DNS_NAME_MAX_LENGTH,
         .help = "Name of this node. Empty: the environment's NODE_NAME, else the node that has one "
                 "of this machine's addresses.",
     },
