@@ -330,10 +330,11 @@ static void measure_stall(struct scene *scene, const char *name,
     pthread_join(thread, NULL);
     double seconds = (double)(clock_ns(CLOCK_MONOTONIC) - start) / (double)NS_PER_SECOND;
     qsort(pauses, TURNS, sizeof(pauses[0]), compare_pauses);
+    int64_t median_ns = pauses[TURNS / 2];
     printf(
         "%-20s %6.2f million exchanges/s  longest pause in a scrape: median %6.3f ms (at most 1), "
         "of all %6.3f, on the wall %7.3f\n",
-        name, (double)worker.batches * BATCH / seconds / 1e6, (double)pauses[TURNS / 2] / 1e6,
+        name, (double)worker.batches * BATCH / seconds / 1e6, (double)median_ns / 1e6,
         (double)pauses[TURNS - 1] / 1e6, (double)longest_ns / 1e6);
 }
 
