@@ -24,6 +24,8 @@ def main():
              f"--toggle-collect={function}", program, "quick"],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True)
         collected = int(re.search(r"Collected : (\d+)", done.stderr).group(1))
+        if collected == 0:
+            sys.exit(f"{function} was not seen running: is it part of another function?")
         print(f"{what:<50}{collected / count:8.0f} instructions")
 
 
