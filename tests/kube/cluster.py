@@ -31,7 +31,7 @@ import certificates  # noqa: E402
 from api import Api, ApiError  # noqa: E402
 from lab import LabError, Process, wait_until  # noqa: E402
 
-RBAC_FILE = SOURCE_DIR / "deploy" / "kubernetes" / "rbac.yaml"
+RBAC_FILE = SOURCE_DIR / "deploy" / "kubernetes" / "base" / "rbac.yaml"
 ACCOUNT = "vethscope"
 ACCOUNT_NAMESPACE = "vethscope"
 ADMIN_TOKEN = "the-administrator-of-this-test"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the agent asks for, and by which right: no more than deploy/kubernetes/rbac.yaml grants;
+"""What the agent asks for, and by which right: no more than deploy/kubernetes/base/rbac.yaml grants;
 with a token, a certificate, a service account; of the whole cluster or of one node."""
 
 import collections
