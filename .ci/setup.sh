@@ -20,7 +20,10 @@ test_packages=(
 )
 matrix_packages=(apache2-bin apache2-utils haproxy python3-requests)
 # Go is asked for by itself: distributions have it older than the API server needs.
-cluster_packages=(openssl nftables)
+cluster_packages=(
+    openssl nftables iproute2 util-linux ca-certificates
+    containerd runc containernetworking-plugins buildah mmdebstrap
+)
 receivers_packages=(python3-protobuf python3-prometheus-client zstd openssl)
 
 build_commands=(gcc clang make cmake ninja pkg-config protoc protoc-c)
@@ -30,12 +33,12 @@ test_commands=(
     curl wrk tcpdump tshark promtool prometheus tmux capsh git
 )
 matrix_commands=(httpd ab haproxy go node)
-cluster_commands=(openssl unshare nft)
+cluster_commands=(openssl unshare nft ip setpriv containerd runc buildah mmdebstrap)
 receivers_commands=(protoc zstd openssl)
 libraries=(libcurl libzstd libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
 
 # Daemons that come with the packages; the tests start their own, so these must stay off.
-daemons=(nginx prometheus haproxy)
+daemons=(nginx prometheus haproxy containerd)
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {

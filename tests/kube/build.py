@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds the programs of a real cluster from the modules that go.mod pins, once.
 
-    build.py [PROGRAM ...]      by default those of the tests: etcd kube-apiserver
+    build.py [PROGRAM ...]      by default all of the tests
     build.py --check            whether they are there or could be built here
 
 They are kept under ${XDG_CACHE_HOME:-~/.cache}/vethscope, in a directory named by their version, and
@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -22,8 +23,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 OLDEST_GO = (1, 24)
 KUBERNETES = "k8s.io/kubernetes"
 ETCD = "go.etcd.io/etcd/server/v3"
-PACKAGES = {"etcd": ETCD}
-DEFAULT_PROGRAMS = ("etcd", "kube-apiserver")
+HELM = "helm.sh/helm/v3"
+# Where else than in Kubernetes a program comes from: its module and its package.
+ELSEWHERE = {"etcd": (ETCD, ETCD), "helm": (HELM, f"{HELM}/cmd/helm")}
+# Where a module is pinned, and how its directory in the cache is called.
+PINNED_IN = {KUBERNETES: HERE, ETCD: HERE, HELM: HERE / "helm"}
+CACHE_NAMES = {KUBERNETES: "kubernetes", ETCD: "etcd", HELM: "helm"}
+SERVER_PROGRAMS = ("etcd", "kube-apiserver")
+NODE_PROGRAMS = (*SERVER_PROGRAMS, "kube-controller-manager", "kube-scheduler", "kubelet",
+                 "kube-proxy", "kubectl", "helm")
 
 
 class BuildError(Exception):
@@ -36,45 +44,48 @@ def cache_dir():
 
 
 def module_of(program):
-    return ETCD if program == "etcd" else KUBERNETES
+    return ELSEWHERE.get(program, (KUBERNETES,))[0]
 
 
-def pinned_versions():
-    """The versions of the two modules as go.mod pins them, read without Go."""
-    text = (HERE / "go.mod").read_text()
-    found = {}
-    for module in (KUBERNETES, ETCD):
-        match = re.search(rf"^\s*{re.escape(module)} (v[0-9.]+)", text, re.MULTILINE)
-        if not match:
-            raise BuildError(f"{HERE / 'go.mod'} does not pin {module}")
-        found[module] = match.group(1)
-    return found
+def package_of(program):
+    return ELSEWHERE[program][1] if program in ELSEWHERE else f"{KUBERNETES}/cmd/{program}"
+
+
+def pinned_version(module):
+    """The version of the module as its go.mod pins it, read without Go."""
+    path = PINNED_IN[module] / "go.mod"
+    match = re.search(rf"^\s*{re.escape(module)} (v[0-9.]+)", path.read_text(), re.MULTILINE)
+    if not match:
+        raise BuildError(f"{path} does not pin {module}")
+    return match.group(1)
+
+
+def module_dir(module):
+    return cache_dir() / f"{CACHE_NAMES[module]}-{pinned_version(module)}"
 
 
 def program_path(program):
     """Where the program is once it is built."""
-    module = module_of(program)
-    name = "etcd" if module == ETCD else "kubernetes"
-    return cache_dir() / f"{name}-{pinned_versions()[module]}" / program
+    return module_dir(module_of(program)) / program
 
 
 def require_go():
     wanted = ".".join(map(str, OLDEST_GO))
     if not shutil.which("go"):
-        raise BuildError(f"Go {wanted} or later is needed to build the API server; `go` was not found")
+        raise BuildError(f"Go {wanted} or later is needed to build Kubernetes; `go` was not found")
     # GOTOOLCHAIN=local: the version that is here, not one that would be fetched.
     text = subprocess.run(["go", "env", "GOVERSION"], check=True, capture_output=True, text=True,
                           env={**os.environ, "GOTOOLCHAIN": "local"}, cwd="/").stdout.strip()
     match = re.match(r"go(\d+)\.(\d+)", text)
     if not match or tuple(map(int, match.groups())) < OLDEST_GO:
-        raise BuildError(f"Go {wanted} or later is needed to build the API server; this is {text}")
+        raise BuildError(f"Go {wanted} or later is needed to build Kubernetes; this is {text}")
 
 
-def linker_flags(program):
+def linker_flags(module):
     """Without them the API server is v0.0.0, which clients and feature gates take literally."""
-    if program == "etcd":
+    if module != KUBERNETES:
         return "-s -w"
-    version = pinned_versions()[KUBERNETES]
+    version = pinned_version(KUBERNETES)
     major, minor, _ = version.lstrip("v").split(".")
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor,
               "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z"}
@@ -83,30 +94,36 @@ def linker_flags(program):
     return " ".join(["-s -w", *settings])
 
 
-def build(program):
-    """Builds into place in one step, so a broken build leaves nothing that looks whole."""
-    path = program_path(program)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{program}.{os.getpid()}")
-    package = PACKAGES.get(program, f"{KUBERNETES}/cmd/{program}")
+def build(module, programs):
+    """Builds a module's programs at once, as they share most packages, and moves each into place
+    whole, so a broken build leaves nothing that looks whole."""
+    target = module_dir(module)
+    target.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    print(f"building {program} {pinned_versions()[module_of(program)]}; this happens once",
-          file=sys.stderr, flush=True)
-    try:
-        # Two compilers at a time: some packages take a gigabyte each.
-        subprocess.run(["nice", "-n", "10", "go", "build", "-p", "2", "-trimpath", "-mod=readonly",
-                        "-ldflags", linker_flags(program), "-o", partial, package],
-                       check=True, cwd=HERE, stdout=sys.stderr,
-                       env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"})
-        partial.rename(path)
-    except subprocess.CalledProcessError as error:
-        raise BuildError(f"go could not build {program}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    print(f"built {program} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    names = " ".join(programs)
+    print(f"building {names} {pinned_version(module)}; this happens once", file=sys.stderr,
+          flush=True)
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=target) as partial:
+        try:
+            # Two compilers at a time: some packages take a gigabyte each.
+            subprocess.run(["nice", "-n", "10", "go", "build", "-p", "2", "-trimpath",
+                            "-mod=readonly", "-ldflags", linker_flags(module),
+                            "-o", output_of(partial, programs), *map(package_of, programs)],
+                           check=True, cwd=PINNED_IN[module], stdout=sys.stderr,
+                           env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"})
+        except subprocess.CalledProcessError as error:
+            raise BuildError(f"go could not build {names}") from error
+        for program in programs:
+            (pathlib.Path(partial) / program).rename(target / program)
+    print(f"built {names} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
 
 
-def ensure(programs=DEFAULT_PROGRAMS):
+def output_of(directory, programs):
+    """A file for one program, as etcd's package is not called as it is; else the directory."""
+    return f"{directory}/{programs[0] if len(programs) == 1 else ''}"
+
+
+def ensure(programs=SERVER_PROGRAMS):
     """Builds what is not there yet; returns {program: path}. Several callers wait for one build."""
     paths = {program: program_path(program) for program in programs}
     if all(path.exists() for path in paths.values()):
@@ -115,15 +132,17 @@ def ensure(programs=DEFAULT_PROGRAMS):
     cache_dir().mkdir(parents=True, exist_ok=True)
     with open(cache_dir() / "kube-build.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for program, path in paths.items():
-            if not path.exists():
-                build(program)
+        for module in PINNED_IN:
+            missing = [program for program, path in paths.items()
+                       if module_of(program) == module and not path.exists()]
+            if missing:
+                build(module, missing)
     return paths
 
 
 def check():
-    """Complains where the default programs are neither there nor could be built."""
-    if not all(program_path(program).exists() for program in DEFAULT_PROGRAMS):
+    """Complains where a program of the tests is neither there nor could be built."""
+    if not all(program_path(program).exists() for program in NODE_PROGRAMS):
         require_go()
 
 
@@ -143,7 +162,7 @@ def main():
     if any(argument.startswith("-") for argument in sys.argv[1:]):
         print(__doc__.strip(), file=sys.stderr)
         return 0 if sys.argv[1] in ("-h", "--help") else 2
-    return report(lambda: print(*ensure(sys.argv[1:] or DEFAULT_PROGRAMS).values(), sep="\n"))
+    return report(lambda: print(*ensure(sys.argv[1:] or NODE_PROGRAMS).values(), sep="\n"))
 
 
 if __name__ == "__main__":
