@@ -29,8 +29,8 @@ class Authority:
         _request(key, certificate, subject, *options)
         return certificate, key
 
-    def server(self, name="server"):
-        return self.issue(name, "/CN=kube-apiserver", SERVER_NAMES)
+    def server(self, names=SERVER_NAMES):
+        return self.issue("server", "/CN=kube-apiserver", names)
 
 
 def _request(key, certificate, subject, *options):

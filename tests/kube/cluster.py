@@ -60,6 +60,11 @@ class Cluster:
 
     api: the administrator's client; port: the API server's; directory: all of its files."""
 
+    programs_needed = build.SERVER_PROGRAMS
+    server_names = certificates.SERVER_NAMES
+    # (token, user, group)
+    users = ((ADMIN_TOKEN, "admin", "system:masters"),)
+
     def __init__(self, server_options=()):
         self.server_options = tuple(server_options)
         self.directory = None
@@ -72,13 +77,13 @@ class Cluster:
         self.etcd_peer_port = free_port()
 
     def __enter__(self):
-        self.programs = build.ensure()
+        self.programs = build.ensure(self.programs_needed)
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="vethscope-kube-"))
         try:
-            self._make_files()
+            self.make_files()
             self.start_etcd()
             self.start_server()
-            self._prepare()
+            self.prepare()
         except BaseException:
             self._print_logs()
             self.close()
@@ -102,12 +107,13 @@ class Cluster:
             if lines:
                 print(f"--- standard error of {process.name}:", *lines, sep="\n    ")
 
-    def _make_files(self):
+    def make_files(self):
         self.authority = certificates.Authority(self.directory)
         self.ca_file = self.authority.certificate
-        self.authority.server()
+        self.authority.server(self.server_names)
         certificates.signing_key(self.directory / "accounts.key")
-        self.write("tokens.csv", f'{ADMIN_TOKEN},admin,admin,"system:masters"\n')
+        self.write("tokens.csv", "".join(f'{token},{user},{user},"{group}"\n'
+                                         for token, user, group in self.users))
         self.write("audit-policy.json", json.dumps(AUDIT_POLICY))
 
     def write(self, name, text):
@@ -144,26 +150,30 @@ class Cluster:
             f"--etcd-servers=http://127.0.0.1:{self.etcd_port}",
             # The test compacts when it wants to.
             "--etcd-compaction-interval=0",
-            f"--secure-port={self.port}", "--bind-address=127.0.0.1",
-            # Nobody is to reach the server through its own service.
-            "--advertise-address=192.0.2.1", "--endpoint-reconciler-type=none",
-            f"--service-cluster-ip-range={SERVICE_RANGES}",
+            f"--secure-port={self.port}",
             f"--tls-cert-file={file('server.crt')}", f"--tls-private-key-file={file('server.key')}",
             f"--client-ca-file={self.ca_file}", f"--token-auth-file={file('tokens.csv')}",
-            "--authorization-mode=RBAC", "--anonymous-auth=false",
+            "--anonymous-auth=false",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-signing-key-file={file('accounts.key')}",
             f"--service-account-key-file={file('accounts.key')}",
-            # Its controller would have to make an account in every namespace first.
-            "--disable-admission-plugins=ServiceAccount",
             f"--audit-policy-file={file('audit-policy.json')}",
             f"--audit-log-path={file('audit.log')}", "--audit-log-mode=blocking",
-            "--shutdown-delay-duration=0s", "--v=1", *self.server_options])
+            "--shutdown-delay-duration=0s", "--v=1", *self.place_options(), *self.server_options])
         self.api = Api(self.port, self.ca_file, ADMIN_TOKEN)
         wait_until(lambda: self._server_ready() or not self.server.running(), START_SECONDS,
                    "kube-apiserver", pause=0.1)
         if not self.server.running():
             raise LabError("kube-apiserver ended at its start")
+
+    def place_options(self):
+        """What is different for a server that has a node with it."""
+        return ["--bind-address=127.0.0.1", "--authorization-mode=RBAC",
+                # Nobody is to reach the server through its own service.
+                "--advertise-address=192.0.2.1", "--endpoint-reconciler-type=none",
+                f"--service-cluster-ip-range={SERVICE_RANGES}",
+                # Its controller would have to make an account in every namespace first.
+                "--disable-admission-plugins=ServiceAccount"]
 
     def _server_ready(self):
         with contextlib.suppress(OSError):
@@ -179,7 +189,7 @@ class Cluster:
         self.stop_server()
         self.start_server()
 
-    def _prepare(self):
+    def prepare(self):
         """The agent's account, exactly as users give it to theirs."""
         wait_until(self._namespace_there, 30, "the default namespace", pause=0.1)
         self.api.apply_file(RBAC_FILE)

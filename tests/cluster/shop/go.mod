@@ -1,0 +1,3 @@
+module vethscope/tests/cluster/shop
+
+go 1.24.0
