@@ -10,7 +10,7 @@ set -euo pipefail
 build_packages=(
     gcc clang make cmake ninja-build pkg-config
     libpcap-dev libyaml-dev libmicrohttpd-dev libmnl-dev zlib1g-dev
-    libcurl4-openssl-dev libzstd-dev librdkafka-dev
+    libcurl4-openssl-dev libzstd-dev librdkafka-dev libcap-ng-dev
     libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libcmocka-dev
 )
 demo_packages=(nginx-light iproute2 python3 util-linux)
@@ -35,7 +35,7 @@ test_commands=(
 matrix_commands=(httpd ab haproxy go node)
 cluster_commands=(openssl unshare nft ip setpriv containerd runc buildah mmdebstrap)
 receivers_commands=(protoc zstd openssl)
-libraries=(libcurl libzstd libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
+libraries=(libcap-ng libcurl libzstd libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
 
 # Daemons that come with the packages; the tests start their own, so these must stay off.
 daemons=(nginx prometheus haproxy containerd)

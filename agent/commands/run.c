@@ -10,6 +10,7 @@
 #include "agent/config/check.h"
 #include "agent/config/config.h"
 #include "agent/exchange/route.h"
+#include "agent/privilege/privilege.h"
 #include "exporters/metric_emit.h"
 #include "exporters/prometheus/prometheus_server.h"
 
@@ -200,27 +201,44 @@ static int find_own_port(const struct agent *agent, uint16_t *port_out)
     return EXIT_STATUS_DONE;
 }
 
-static int open_workers(struct agent *agent, const struct address *own_addresses,
-                        size_t own_address_count)
+/* All that takes a privilege, which ends with it. No thread may have been made before: it would
+ * keep what this one gives up. */
+static int open_rings(struct agent *agent)
 {
     char error[LIVE_ERROR_SIZE];
+    char denied[PRIVILEGE_ERROR_SIZE];
     const struct run_options *options = agent->options;
     const struct workers_choice choice = {.filter = options->filter,
                                           .interfaces = options->interfaces,
-                                          .interface_count = options->interface_count,
-                                          .exports = agent->exports};
+                                          .interface_count = options->interface_count};
+    int status = privilege_raise(denied);
+    if (status == 0 &&
+        workers_open(&agent->workers, &agent->config->capture, &choice, error) != 0) {
+        fprintf(stderr, "vethscope run: %s\n", error);
+        return EXIT_STATUS_FAILED;
+    }
+    if (status == 0) {
+        status = privilege_drop(denied);
+    }
+    if (status != 0) {
+        fprintf(stderr, "vethscope run: %s\n", denied);
+        return EXIT_STATUS_FAILED;
+    }
+    return EXIT_STATUS_DONE;
+}
+
+static int prepare_workers(struct agent *agent, const struct address *own_addresses,
+                           size_t own_address_count)
+{
     const struct pipeline_options pipeline = {.config = agent->config,
                                               .routes = agent->routes,
                                               .kubernetes = name_source_asks(agent->names),
                                               .own_port = agent->own_port,
                                               .own_addresses = own_addresses,
                                               .own_address_count = own_address_count};
-    int status = workers_open(&agent->workers, &pipeline, &choice, agent->names, error);
-    if (status != 0) {
-        fprintf(stderr, "vethscope run: %s\n", error);
-        return EXIT_STATUS_FAILED;
-    }
-    return EXIT_STATUS_DONE;
+    return workers_prepare(&agent->workers, &pipeline, agent->names, agent->exports) == 0
+               ? EXIT_STATUS_DONE
+               : fail_memory();
 }
 
 static int open_names(struct agent *agent, const struct address *own_addresses,
@@ -246,7 +264,7 @@ static int open_parts(struct agent *agent)
     }
     int status = open_names(agent, addresses, address_count);
     if (status == EXIT_STATUS_DONE) {
-        status = open_workers(agent, addresses, address_count);
+        status = prepare_workers(agent, addresses, address_count);
     }
     free(addresses);
     return status;
@@ -317,7 +335,10 @@ static int prepare(struct agent *agent)
     if (agent->routes == NULL) {
         return fail_memory();
     }
-    status = open_exports(agent);
+    status = open_rings(agent);
+    if (status == EXIT_STATUS_DONE) {
+        status = open_exports(agent);
+    }
     return status == EXIT_STATUS_DONE ? open_parts(agent) : status;
 }
 

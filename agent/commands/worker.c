@@ -131,31 +131,24 @@ static int64_t interface_since(void *context, uint32_t interface)
     return live_interface_since(worker->live, interface);
 }
 
-static bool open_parts(struct worker *worker, const struct live_options *live,
-                       const struct pipeline_options *pipeline, char *error_out)
+/* The ring is there before the pipeline is; no packet of it comes before. */
+static void on_frame(void *context, const struct frame *frame)
 {
-    struct pipeline_options options = *pipeline;
-    take_directory(worker);
-    options.directory = worker->directory;
-    options.interface_since = interface_since;
-    options.interface_context = worker;
-    struct exchange_sink tap;
-    if (worker->tap != NULL) {
-        tap = exchange_tap_sink(worker->tap);
-        options.tap = &tap;
-    }
-    worker->pipeline = pipeline_new(&options);
-    if (worker->pipeline == NULL) {
-        snprintf(error_out, LIVE_ERROR_SIZE, "out of memory");
-        return false;
-    }
-    if (worker->tap != NULL) {
-        worker->tap->pipeline = worker->pipeline;
-    }
-    struct live_callbacks callbacks = {.context = worker->pipeline,
-                                       .frame = pipeline_frame,
-                                       .interface_gone = pipeline_interface_gone};
-    worker->live = live_open(live, &callbacks, error_out);
+    const struct worker *worker = context;
+    pipeline_frame(worker->pipeline, frame);
+}
+
+static void on_interface_gone(void *context, uint32_t interface)
+{
+    const struct worker *worker = context;
+    pipeline_interface_gone(worker->pipeline, interface);
+}
+
+static bool open_ring(struct worker *worker, const struct live_options *options, char *error_out)
+{
+    struct live_callbacks callbacks = {
+        .context = worker, .frame = on_frame, .interface_gone = on_interface_gone};
+    worker->live = live_open(options, &callbacks, error_out);
     if (worker->live == NULL) {
         return false;
     }
@@ -166,9 +159,7 @@ static bool open_parts(struct worker *worker, const struct live_options *live,
     return true;
 }
 
-struct worker *worker_new(const struct live_options *live, const struct pipeline_options *pipeline,
-                          struct name_source *names, struct exchange_tap *tap,
-                          char error_out[static LIVE_ERROR_SIZE])
+struct worker *worker_new(const struct live_options *live, char error_out[static LIVE_ERROR_SIZE])
 {
     struct worker *worker = calloc(1, sizeof(*worker));
     if (worker == NULL) {
@@ -177,14 +168,37 @@ struct worker *worker_new(const struct live_options *live, const struct pipeline
     }
     worker->epoll = -1;
     worker->stop_event = -1;
-    worker->names = names;
-    worker->directories = name_source_directories(names);
-    worker->tap = tap;
-    if (!open_parts(worker, live, pipeline, error_out)) {
+    if (!open_ring(worker, live, error_out)) {
         worker_free(worker);
         return NULL;
     }
     return worker;
+}
+
+int worker_prepare(struct worker *worker, const struct pipeline_options *pipeline,
+                   struct name_source *names, struct exchange_tap *tap)
+{
+    worker->names = names;
+    worker->directories = name_source_directories(names);
+    worker->tap = tap;
+    take_directory(worker);
+    struct pipeline_options options = *pipeline;
+    options.directory = worker->directory;
+    options.interface_since = interface_since;
+    options.interface_context = worker;
+    struct exchange_sink sink;
+    if (tap != NULL) {
+        sink = exchange_tap_sink(tap);
+        options.tap = &sink;
+    }
+    worker->pipeline = pipeline_new(&options);
+    if (worker->pipeline == NULL) {
+        return -ENOMEM;
+    }
+    if (tap != NULL) {
+        tap->pipeline = worker->pipeline;
+    }
+    return 0;
 }
 
 int worker_start(struct worker *worker)

@@ -10,12 +10,14 @@
 /* One capture worker: a live ring and a pipeline on a thread of their own. */
 struct worker;
 
-/* Opens the ring; nothing is read before worker_start. The names come from the newest directory of
- * `names`, which outlives the worker; directory and interface_since of the options are the worker's
- * to set. `tap` (NULL: none) outlives it too. NULL and one line when it cannot. */
-struct worker *worker_new(const struct live_options *live, const struct pipeline_options *pipeline,
-                          struct name_source *names, struct exchange_tap *tap,
-                          char error_out[static LIVE_ERROR_SIZE]);
+/* Opens the ring, which is all that takes a privilege. NULL and one line when it cannot. */
+struct worker *worker_new(const struct live_options *live, char error_out[static LIVE_ERROR_SIZE]);
+
+/* Makes the pipeline; nothing is read before worker_start. The names come from the newest directory
+ * of `names`, which outlives the worker; directory and interface_since of the options are the
+ * worker's to set. `tap` (NULL: none) outlives it too. Returns 0 or -ENOMEM. */
+int worker_prepare(struct worker *worker, const struct pipeline_options *pipeline,
+                   struct name_source *names, struct exchange_tap *tap);
 
 /* Begins reading. Returns 0 or -errno. */
 int worker_start(struct worker *worker);

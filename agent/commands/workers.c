@@ -58,15 +58,10 @@ static uint64_t worker_memory(const struct config *config)
     return left > MIN_WORKER_MEMORY ? left : MIN_WORKER_MEMORY;
 }
 
-int workers_open(struct workers *workers, const struct pipeline_options *options,
-                 const struct workers_choice *choice, struct name_source *names,
-                 char error_out[static LIVE_ERROR_SIZE])
+int workers_open(struct workers *workers, const struct config_capture *capture,
+                 const struct workers_choice *choice, char error_out[static LIVE_ERROR_SIZE])
 {
-    const struct config_capture *capture = &options->config->capture;
     struct live_options live = live_options_of(capture, choice);
-    struct pipeline_options pipeline = *options;
-    pipeline.memory_bytes = worker_memory(options->config);
-    pipeline.reorder_ns = LIVE_REORDER_NS + live_latency_ns(capture->block_timeout_ms);
     workers->items = calloc(capture->workers, sizeof(struct worker *));
     workers->pipelines = calloc(capture->workers, sizeof(struct pipeline *));
     if (workers->items == NULL || workers->pipelines == NULL) {
@@ -74,13 +69,27 @@ int workers_open(struct workers *workers, const struct pipeline_options *options
         return -ENOMEM;
     }
     for (; workers->count < capture->workers; workers->count++) {
-        struct exchange_tap *tap = exports_tap(choice->exports, workers->count);
-        struct worker *worker = worker_new(&live, &pipeline, names, tap, error_out);
-        if (worker == NULL) {
+        workers->items[workers->count] = worker_new(&live, error_out);
+        if (workers->items[workers->count] == NULL) {
             return -EIO;
         }
-        workers->items[workers->count] = worker;
-        workers->pipelines[workers->count] = worker_pipeline(worker);
+    }
+    return 0;
+}
+
+int workers_prepare(struct workers *workers, const struct pipeline_options *options,
+                    struct name_source *names, struct exports *exports)
+{
+    struct pipeline_options pipeline = *options;
+    pipeline.memory_bytes = worker_memory(options->config);
+    pipeline.reorder_ns =
+        LIVE_REORDER_NS + live_latency_ns(options->config->capture.block_timeout_ms);
+    for (size_t i = 0; i < workers->count; i++) {
+        int status = worker_prepare(workers->items[i], &pipeline, names, exports_tap(exports, i));
+        if (status != 0) {
+            return status;
+        }
+        workers->pipelines[i] = worker_pipeline(workers->items[i]);
     }
     return 0;
 }

@@ -19,15 +19,17 @@ struct workers {
 struct workers_choice {
     const char *filter; /* NULL: the configuration's */
     const char *const *interfaces;
-    size_t interface_count;  /* 0: the configuration's */
-    struct exports *exports; /* has a tap for each worker, or is NULL */
+    size_t interface_count; /* 0: the configuration's */
 };
 
-/* Opens as many as are configured, with the configuration and what else the options hold; their
- * share of the memory is set here. Returns 0, or -errno with one line. */
-int workers_open(struct workers *workers, const struct pipeline_options *options,
-                 const struct workers_choice *choice, struct name_source *names,
-                 char error_out[static LIVE_ERROR_SIZE]);
+/* Opens the rings of as many as are configured. Returns 0, or -errno with one line. */
+int workers_open(struct workers *workers, const struct config_capture *capture,
+                 const struct workers_choice *choice, char error_out[static LIVE_ERROR_SIZE]);
+
+/* Makes the rest of them, with the configuration and what else the options hold; their share of the
+ * memory is set here. The exports have a tap for each worker, or are NULL. Returns 0 or -ENOMEM. */
+int workers_prepare(struct workers *workers, const struct pipeline_options *options,
+                    struct name_source *names, struct exports *exports);
 
 /* Returns 0 or -errno. */
 int workers_start(const struct workers *workers);
