@@ -5,6 +5,7 @@
 #include "agent/commands/exports.h"
 #include "agent/commands/name_source.h"
 #include "agent/commands/own_addresses.h"
+#include "agent/commands/own_name.h"
 #include "agent/commands/process_metrics.h"
 #include "agent/commands/workers.h"
 #include "agent/config/check.h"
@@ -34,6 +35,7 @@ static const char usage[] =
     "  -c, --config FILE         configuration file (YAML)\n"
     "  -i, --interface NAME      watch this interface (or glob) instead; may be repeated\n"
     "  -f, --filter BPF          only packets that fit this pcap-filter(7) expression\n"
+    "  -n, --name [SPACE/]NAME   what this network namespace's own addresses are called (sidecar)\n"
     "  -l, --listen ADDR:PORT    where to serve; default :9990, all addresses\n"
     "  -h, --help\n"
     "\n"
@@ -44,6 +46,7 @@ static const char usage[] =
 struct run_options {
     const char *config_path;
     const char *filter;
+    const char *name;
     const char *listen;
     const char **interfaces;
     size_t interface_count;
@@ -80,6 +83,9 @@ static int take_option(struct run_options *options, int option, const char *valu
     case 'f':
         options->filter = value;
         return -1;
+    case 'n':
+        options->name = value;
+        return -1;
     case 'l':
         options->listen = value;
         return -1;
@@ -93,12 +99,15 @@ static int take_option(struct run_options *options, int option, const char *valu
 
 static int parse_options(struct run_options *options, int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'}, {"interface", required_argument, NULL, 'i'},
-        {"filter", required_argument, NULL, 'f'}, {"listen", required_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    static const struct option long_options[] = {{"config", required_argument, NULL, 'c'},
+                                                 {"interface", required_argument, NULL, 'i'},
+                                                 {"filter", required_argument, NULL, 'f'},
+                                                 {"name", required_argument, NULL, 'n'},
+                                                 {"listen", required_argument, NULL, 'l'},
+                                                 {"help", no_argument, NULL, 'h'},
+                                                 {NULL, 0, NULL, 0}};
     int option = 0;
-    while ((option = getopt_long(argc, argv, "c:i:f:l:h", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:i:f:n:l:h", long_options, NULL)) != -1) {
         int status = take_option(options, option, optarg);
         if (status >= 0) {
             return status;
@@ -241,12 +250,27 @@ static int prepare_workers(struct agent *agent, const struct address *own_addres
                : fail_memory();
 }
 
+/* A pod without the label that names it is watched as well, by its addresses. */
+static int name_itself(struct agent *agent, const struct address *addresses, size_t count)
+{
+    const char *name = agent->options->name;
+    int status = name == NULL ? 0 : own_name_add(agent->config, name, addresses, count);
+    if (status == -EINVAL) {
+        log_event(LOG_LEVEL_WARN, "run", "--name names no service", "name", name, NULL);
+        status = 0;
+    }
+    return status;
+}
+
 static int open_names(struct agent *agent, const struct address *own_addresses,
                       size_t own_address_count)
 {
-    char error[NAME_SOURCE_ERROR_SIZE];
-    int status =
-        name_source_open(agent->config, own_addresses, own_address_count, &agent->names, error);
+    char error[NAME_SOURCE_ERROR_SIZE] = "out of memory";
+    int status = name_itself(agent, own_addresses, own_address_count);
+    if (status == 0) {
+        status =
+            name_source_open(agent->config, own_addresses, own_address_count, &agent->names, error);
+    }
     if (status != 0) {
         fprintf(stderr, "vethscope run: %s\n", error);
         return status == -ENOMEM ? EXIT_STATUS_FAILED : EXIT_STATUS_USAGE;
