@@ -82,6 +82,7 @@ build() {
     # shellcheck disable=SC2086
     buildah bud --isolation chroot --layers --pull-never --platform "linux/$arch" \
         --ignorefile deploy/Dockerfile.dockerignore --timestamp "$epoch" \
+        --build-arg BUILDPLATFORM="linux/$(dpkg --print-architecture)" \
         --build-arg SOURCE_DATE_EPOCH="$epoch" --build-arg VERSION="$(version)" \
         --build-arg REVISION="$(revision)" ${VETHSCOPE_IMAGE_OPTIONS:-} \
         --tag "$name" --file deploy/Dockerfile .

@@ -13,7 +13,7 @@ arm64) machine=aarch64 ;;
 esac
 triple=$machine-linux-gnu
 
-export PKG_CONFIG_LIBDIR="/usr/lib/$triple/pkgconfig:/usr/share/pkgconfig"
+export PKG_CONFIG_LIBDIR="/usr/local/lib/pkgconfig:/usr/lib/$triple/pkgconfig:/usr/share/pkgconfig"
 pkg-config --exists rdkafka
 cmake -S "$source" -B "$build/tree" -G Ninja \
     -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$machine" \

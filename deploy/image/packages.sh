@@ -15,8 +15,9 @@ esac
 dpkg --add-architecture "$arch"
 apt-get update -q
 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
-    ca-certificates cmake libcap2-bin ninja-build pkg-config protobuf-c-compiler \
+    bison ca-certificates cmake dpkg-dev flex libcap2-bin ninja-build pkg-config \
+    protobuf-c-compiler \
     "gcc-$gnu" "libc6-dev:$arch" \
     "libcap-ng-dev:$arch" "libcurl4-openssl-dev:$arch" "libmicrohttpd-dev:$arch" \
-    "libmnl-dev:$arch" "libpcap-dev:$arch" "libprotobuf-c-dev:$arch" "librdkafka-dev:$arch" \
+    "libmnl-dev:$arch" "libprotobuf-c-dev:$arch" "librdkafka-dev:$arch" \
     "libyaml-dev:$arch" "libzstd-dev:$arch" "zlib1g-dev:$arch"

@@ -59,6 +59,8 @@ cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 cp -L /etc/ssl/openssl.cnf "$root/etc/ssl/"
 ln -s /etc/ssl/certs "$root/usr/lib/ssl/certs"
 ln -s /etc/ssl/openssl.cnf "$root/usr/lib/ssl/openssl.cnf"
+cp /usr/local/share/records/* "$root/$records/"
+cp -r /usr/local/share/doc/libpcap0.8 "$root/usr/share/doc/"
 sort -u /tmp/packages | while read -r package; do
     copy_record "$package"
 done
