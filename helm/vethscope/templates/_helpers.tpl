@@ -60,6 +60,132 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* The program's file, of the configuration in the values: its port is said once, in `port`. */}}
 {{- define "vethscope.configFile" -}}
-{{- $metrics := merge (dict "listen" (printf ":%d" (int .root.Values.port))) (default dict .config.metrics) }}
-{{- toYaml (merge (dict "metrics" $metrics) .config) }}
+{{- $config := deepCopy .config }}
+{{- $metrics := default dict $config.metrics }}
+{{- $_ := set $metrics "listen" (printf ":%d" (int .port)) }}
+{{- $_ := set $config "metrics" $metrics }}
+{{- toYaml $config }}
+{{- end }}
+
+{{/* The sidecars' file: the sections of its own instead of the agents'. */}}
+{{- define "vethscope.sidecarConfigFile" -}}
+{{- $config := deepCopy .Values.config }}
+{{- range $section, $keys := .Values.sidecar.config }}
+{{- $_ := set $config $section $keys }}
+{{- end }}
+{{- include "vethscope.configFile" (dict "port" .Values.port "config" $config) }}
+{{- end }}
+
+{{/* What a monitor says about its one port; the argument is the monitor's values. */}}
+{{- define "vethscope.endpoint" -}}
+path: /metrics
+{{- with .interval }}
+interval: {{ . }}
+{{- end }}
+{{- with .scrapeTimeout }}
+scrapeTimeout: {{ . }}
+{{- end }}
+relabelings:
+  - action: replace
+    sourceLabels: [__meta_kubernetes_pod_node_name]
+    targetLabel: node
+  {{- with .relabelings }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* A rule of the file, with what the values say about it. */}}
+{{- define "vethscope.rule" -}}
+{{- $rule := deepCopy .rule }}
+{{- if $rule.alert }}
+{{- if .values.runbookUrl }}
+{{- $_ := set $rule.annotations "runbook_url" (printf "%s#%s" .values.runbookUrl (lower $rule.alert)) }}
+{{- else }}
+{{- $_ := unset $rule.annotations "runbook_url" }}
+{{- end }}
+{{- $_ := set $rule "labels" (merge (deepCopy .values.alertLabels) $rule.labels) }}
+{{- else if eq $rule.record "vethscope:error_budget:ratio" }}
+{{- $_ := set $rule "expr" (printf "vector(%v)" .values.errorBudget) }}
+{{- else if eq $rule.record "vethscope:latency_objective:seconds" }}
+{{- $_ := set $rule "expr" (printf "vector(%v)" .values.latencyObjective) }}
+{{- end }}
+{{- toYaml $rule }}
+{{- end }}
+
+{{- define "vethscope.sidecarLabel" -}}
+vethscope.io/sidecar: "true"
+{{- end }}
+
+{{/* A JSON array, which is YAML too. */}}
+{{- define "vethscope.sidecarNamespaces" -}}
+{{- default (list .Release.Namespace) .Values.sidecar.namespaces | toJson }}
+{{- end }}
+
+{{/* A strategic merge patch for anything with a pod template. */}}
+{{- define "vethscope.sidecarPatch" -}}
+{{- $sidecar := .Values.sidecar -}}
+spec:
+  template:
+    metadata:
+      labels:
+        {{- include "vethscope.sidecarLabel" . | nindent 8 }}
+    spec:
+      {{ if $sidecar.native }}initContainers{{ else }}containers{{ end }}:
+        - name: vethscope
+          {{- if $sidecar.native }}
+          restartPolicy: Always
+          {{- end }}
+          image: {{ include "vethscope.image" . }}
+          imagePullPolicy: {{ .Values.image.pullPolicy }}
+          args:
+            - run
+            - --config=/etc/vethscope/vethscope.yaml
+            {{- range $sidecar.interfaces }}
+            - --interface={{ . }}
+            {{- end }}
+            - --name=$(POD_NAMESPACE)/$(SERVICE_NAME)
+          env:
+            - name: POD_NAMESPACE
+              valueFrom:
+                fieldRef:
+                  fieldPath: metadata.namespace
+            - name: SERVICE_NAME
+              valueFrom:
+                fieldRef:
+                  fieldPath: metadata.labels['{{ $sidecar.serviceLabel }}']
+          ports:
+            # The pod may well have a port "metrics" of its own.
+            - name: vethscope
+              containerPort: {{ .Values.port }}
+              protocol: TCP
+          livenessProbe:
+            httpGet:
+              path: /healthz
+              port: vethscope
+            failureThreshold: 3
+            periodSeconds: 10
+            timeoutSeconds: 3
+          {{- with $sidecar.resources }}
+          resources:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
+          {{- with $sidecar.securityContext }}
+          securityContext:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
+          volumeMounts:
+            - name: vethscope-config
+              mountPath: /etc/vethscope
+              readOnly: true
+      volumes:
+        - name: vethscope-config
+          configMap:
+            name: {{ include "vethscope.fullname" . }}-sidecar
+            items:
+              - key: vethscope.yaml
+                path: vethscope.yaml
 {{- end }}
