@@ -255,9 +255,10 @@ class Process:
 class Agent(Process):
     """vethscope run, on the node."""
 
-    def __init__(self, lab, arguments=(), config=None, name="vethscope", namespace=None):
+    def __init__(self, lab, arguments=(), config=None, name="vethscope", namespace=None,
+                 program=()):
         self.home = namespace or lab.node
-        argv = [binary(), "run", "--listen", f"127.0.0.1:{METRICS_PORT}"]
+        argv = [*(program or (binary(),)), "run", "--listen", f"127.0.0.1:{METRICS_PORT}"]
         if config is not None:
             path = lab.directory / f"{name}.yaml"
             path.write_text(config)
