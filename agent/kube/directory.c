@@ -12,19 +12,20 @@
  * before it, shorter ones after it.
  */
 
-static enum directory_answer answer_name(const struct directory_parts *parts, uint32_t name,
+static enum directory_answer answer_name(const struct directory *directory, uint32_t name,
                                          struct workload *workload_out)
 {
     if (name == 0) {
         return DIRECTORY_AWAITED;
     }
     *workload_out = (struct workload){.pod = slice_of(""), .node = slice_of("")};
-    name_store_describe(parts->store, &name_store_at(parts->store, name)->say, name, workload_out);
+    name_store_describe(directory->store, &name_store_at(directory->store, name)->say, name,
+                        workload_out);
     return DIRECTORY_KNOWN;
 }
 
 /* Says who is at a place, under this name. */
-static enum directory_answer answer_place(const struct directory_parts *parts,
+static enum directory_answer answer_place(const struct directory *directory,
                                           const struct shard_place *place,
                                           const struct name_texts *say, uint32_t name,
                                           struct workload *workload_out)
@@ -32,36 +33,36 @@ static enum directory_answer answer_place(const struct directory_parts *parts,
     if (name == 0) {
         return DIRECTORY_AWAITED;
     }
-    name_store_describe(parts->store, say, name, workload_out);
-    workload_out->pod = name_store_text(parts->store, place->pod, place->pod_length);
-    workload_out->node = name_store_text(parts->store, place->node, place->node_length);
+    name_store_describe(directory->store, say, name, workload_out);
+    workload_out->pod = name_store_text(directory->store, place->pod, place->pod_length);
+    workload_out->node = name_store_text(directory->store, place->node, place->node_length);
     workload_out->since_ns = place->since_ns;
     return DIRECTORY_KNOWN;
 }
 
 /* The name that the place's list of roles has for the port. */
-static enum directory_answer answer_port(const struct directory_parts *parts,
+static enum directory_answer answer_port(const struct directory *directory,
                                          const struct shard_place *place, uint16_t port,
                                          struct workload *workload_out)
 {
-    const struct role *role = name_store_role_at(parts->store, place->role);
+    const struct role *role = name_store_role_at(directory->store, place->role);
     while (role->port != 0 && role->port != port && role->others == 0) {
-        role = name_store_role_at(parts->store, role->next);
+        role = name_store_role_at(directory->store, role->next);
     }
     if (role->others != 0 && role->port != port) {
-        answer_place(parts, place, &role->say, role->others, workload_out);
+        answer_place(directory, place, &role->say, role->others, workload_out);
         workload_out->called_namespace = workload_out->namespace;
         workload_out->called = workload_out->service;
         return DIRECTORY_KNOWN;
     }
     if (role->node != 0 && port != 0) {
-        uint32_t name = port_table_find(parts->node_ports, port);
+        uint32_t name = port_table_find(directory->node_ports, port);
         if (name != 0) {
-            const struct name_texts *say = &name_store_at(parts->store, name)->say;
-            return answer_place(parts, place, say, name, workload_out);
+            const struct name_texts *say = &name_store_at(directory->store, name)->say;
+            return answer_place(directory, place, say, name, workload_out);
         }
     }
-    return answer_place(parts, place, &role->say, role->name, workload_out);
+    return answer_place(directory, place, &role->say, role->name, workload_out);
 }
 
 /* As address_is_ipv4, in two comparisons. */
@@ -77,33 +78,68 @@ static bool is_ipv4(const struct address *address)
 enum directory_answer directory_find(const struct directory *directory,
                                      const struct endpoint *endpoint, struct workload *workload_out)
 {
-    const struct directory_parts *parts = &directory->parts;
+    const struct prefix_table *prefixes = directory->prefixes;
     bool ipv4 = is_ipv4(&endpoint->address);
-    uint32_t hash = shard_hash(&endpoint->address);
-    const struct shard *shard =
-        parts->shards[ipv4 ? DIRECTORY_IPV4 : DIRECTORY_IPV6][shard_of(hash)];
+    enum directory_family family = ipv4 ? DIRECTORY_IPV4 : DIRECTORY_IPV6;
+    uint64_t hash = shard_hash(&endpoint->address);
+    const struct directory_shard *at = &directory->shards[family][shard_of(hash)];
     uint32_t name = 0;
-    bool whole = prefix_table_find_whole(parts->prefixes, endpoint, ipv4, &name);
+    bool whole =
+        directory->any_whole[family] && prefix_table_find_whole(prefixes, endpoint, ipv4, &name);
     if (whole && name != 0) {
-        return answer_name(parts, name, workload_out);
+        return answer_name(directory, name, workload_out);
     }
-    const struct shard_place *place = shard == NULL ? NULL : shard_find(shard, endpoint, hash);
+    const struct shard_place *place =
+        at->shard == NULL ? NULL : shard_find(at->shard, &at->index, endpoint, hash);
     if (place != NULL) {
-        return answer_port(parts, place, endpoint->port, workload_out);
+        return answer_port(directory, place, endpoint->port, workload_out);
     }
     if (whole) {
         return DIRECTORY_AWAITED;
     }
-    if (prefix_table_find_shorter(parts->prefixes, endpoint, ipv4, &name)) {
-        return answer_name(parts, name, workload_out);
+    if (prefix_table_find_shorter(prefixes, endpoint, ipv4, &name)) {
+        return answer_name(directory, name, workload_out);
     }
-    return !directory->any_shard && prefix_table_is_empty(parts->prefixes) ? DIRECTORY_UNNAMED
-                                                                           : DIRECTORY_EXTERNAL;
+    return !directory->any_shard && prefix_table_is_empty(prefixes) ? DIRECTORY_UNNAMED
+                                                                    : DIRECTORY_EXTERNAL;
+}
+
+/* Copies the indexes of all shards to one place. */
+static void take_shards(struct directory *directory, struct shard *const *shards)
+{
+    struct directory_shard *to = &directory->shards[0][0];
+    uint8_t *memory = directory->indexes;
+    for (size_t i = 0; i < (size_t)DIRECTORY_FAMILIES * SHARDS; i++) {
+        if (shards[i] == NULL) {
+            continue;
+        }
+        shard_acquire(shards[i]);
+        to[i].shard = shards[i];
+        to[i].index = shard_index(shards[i]);
+        size_t size = perfect_hash_size(&to[i].index);
+        memcpy(memory, to[i].index.pilots, size);
+        to[i].index.pilots = memory;
+        memory += size;
+        directory->any_shard = true;
+    }
+}
+
+static size_t indexes_size(struct shard *const *shards)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < (size_t)DIRECTORY_FAMILIES * SHARDS; i++) {
+        if (shards[i] != NULL) {
+            struct perfect_hash index = shard_index(shards[i]);
+            size += perfect_hash_size(&index);
+        }
+    }
+    return size;
 }
 
 struct directory *directory_assemble(const struct directory_parts *parts)
 {
-    struct directory *directory = calloc(1, sizeof(*directory));
+    struct shard *const *shards = &parts->shards[0][0];
+    struct directory *directory = calloc(1, sizeof(*directory) + indexes_size(shards));
     if (directory == NULL) {
         return NULL;
     }
@@ -112,16 +148,14 @@ struct directory *directory_assemble(const struct directory_parts *parts)
         free(directory);
         return NULL;
     }
-    directory->parts = *parts;
+    directory->store = parts->store;
+    directory->prefixes = parts->prefixes;
+    directory->node_ports = parts->node_ports;
+    directory->any_whole[DIRECTORY_IPV4] = prefix_table_has_whole(parts->prefixes, true);
+    directory->any_whole[DIRECTORY_IPV6] = prefix_table_has_whole(parts->prefixes, false);
     prefix_table_acquire(parts->prefixes);
     port_table_acquire(parts->node_ports);
-    struct shard *const *shards = &parts->shards[0][0];
-    for (size_t i = 0; i < (size_t)DIRECTORY_FAMILIES * SHARDS; i++) {
-        if (shards[i] != NULL) {
-            shard_acquire(shards[i]);
-            directory->any_shard = true;
-        }
-    }
+    take_shards(directory, shards);
     return directory;
 }
 
@@ -186,13 +220,12 @@ void directory_free(struct directory *directory)
     if (directory == NULL) {
         return;
     }
-    struct directory_parts *parts = &directory->parts;
-    struct shard **shards = &parts->shards[0][0];
+    const struct directory_shard *shards = &directory->shards[0][0];
     for (size_t i = 0; i < (size_t)DIRECTORY_FAMILIES * SHARDS; i++) {
-        shard_release(shards[i]);
+        shard_release(shards[i].shard);
     }
-    prefix_table_release(parts->prefixes);
-    port_table_release(parts->node_ports);
-    name_store_leave(parts->store, directory->epoch);
+    prefix_table_release(directory->prefixes);
+    port_table_release(directory->node_ports);
+    name_store_leave(directory->store, directory->epoch);
     free(directory);
 }

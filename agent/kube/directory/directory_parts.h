@@ -20,11 +20,21 @@ struct directory_parts {
     struct shard *shards[DIRECTORY_FAMILIES][SHARDS]; /* NULL: nobody there */
 };
 
+struct directory_shard {
+    struct perfect_hash index; /* in the directory's `indexes` */
+    struct shard *shard;       /* NULL: nobody there */
+};
+
 struct directory {
-    struct directory_parts parts;
+    struct name_store *store;
+    struct prefix_table *prefixes;
+    struct port_table *node_ports;
     struct name_epoch *epoch;
     bool any_shard;
+    bool any_whole[DIRECTORY_FAMILIES]; /* prefixes that are whole addresses */
     uint32_t readers; /* counted by the source that published it, under its lock */
+    struct directory_shard shards[DIRECTORY_FAMILIES][SHARDS];
+    uint8_t indexes[];
 };
 
 /* A directory that holds all of the parts, beside who gave them. NULL: out of memory. */

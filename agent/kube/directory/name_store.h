@@ -4,6 +4,7 @@
 #include "agent/kube/directory/table.h"
 #include "agent/kube/directory/texts.h"
 
+#include <stdalign.h>
 #include <stdatomic.h>
 
 /*
@@ -34,7 +35,7 @@ struct name {
  * have few records to wait for, a role has a copy of what its name says, and a list's last but one
  * stands for the last too, where that is the same without being called by a service. */
 struct role {
-    struct table_link link;
+    alignas(64) struct table_link link; /* a line of the cache */
     uint32_t references;
     uint32_t name; /* 0: awaited */
     uint32_t next;
@@ -81,12 +82,12 @@ void name_store_release_role(struct name_store *store, uint32_t role);
 
 static inline const struct name *name_store_at(const struct name_store *store, uint32_t name)
 {
-    return table_at(&store->names, name);
+    return pool_at_size(&store->names.pool, name, sizeof(struct name));
 }
 
 static inline const struct role *name_store_role_at(const struct name_store *store, uint32_t role)
 {
-    return table_at(&store->roles, role);
+    return pool_at_size(&store->roles.pool, role, sizeof(struct role));
 }
 
 /* Any thread: a text that a directory refers to. */

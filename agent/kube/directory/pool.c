@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define CHUNK_RECORDS (1u << POOL_CHUNK_BITS)
+#define LINE 64
 
 void pool_init(struct pool *pool, size_t record_size)
 {
@@ -28,13 +29,23 @@ static uint32_t take_free(struct pool *pool)
     return index;
 }
 
+/* Zeroed, from the start of a line of the cache: so a record of a line's size is in one. */
+static char *take_lines(size_t size)
+{
+    char *memory = aligned_alloc(LINE, size);
+    if (memory != NULL) {
+        memset(memory, 0, size);
+    }
+    return memory;
+}
+
 static char *new_chunk(struct pool *pool)
 {
     size_t size = CHUNK_RECORDS * pool->record_size;
     if (pool->room != NULL && *pool->room < size) {
         return NULL;
     }
-    char *chunk = calloc(1, size);
+    char *chunk = pool->record_size % LINE == 0 ? take_lines(size) : calloc(1, size);
     if (chunk != NULL && pool->room != NULL) {
         *pool->room -= size;
     }

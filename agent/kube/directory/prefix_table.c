@@ -1,16 +1,17 @@
 #include "agent/kube/directory/prefix_table.h"
 
+#include "agent/kube/directory/perfect_hash.h"
+
 #include <endian.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 /*
- * All prefixes share one open-addressing hash table keyed by (masked address, length, port). A
- * look-up probes once per prefix length that occurs in its address family, longest first, and there
- * for the port before every port: so the first hit is the answer. Real tables have two or three
- * lengths. Slots carry a part of the hash, so a miss hardly ever touches a prefix; the table is at
- * most half full, so a probe ends after one or two slots.
+ * All prefixes share one perfect hash of (masked address, length, port). A look-up probes once per
+ * prefix length that occurs in its address family, longest first, and there for the port before
+ * every port: so the first hit is the answer. Real tables have two or three lengths. A miss hardly
+ * ever touches a prefix.
  */
 
 #define ADDRESS_BITS 128
@@ -26,11 +27,7 @@ struct key {
 struct item {
     struct key key;
     uint32_t name;
-};
-
-struct slot {
-    uint32_t tag;
-    uint32_t item; /* index + 1; 0: free */
+    uint32_t rank; /* among those it was given with */
 };
 
 /* A prefix length that occurs, with or without ports. */
@@ -49,10 +46,11 @@ struct lengths {
 
 struct prefix_table {
     atomic_uint holders;
-    struct item *items;
-    struct slot *slots;
-    size_t count;
-    uint32_t slot_mask;
+    struct perfect_hash index;
+    uint8_t *index_memory;
+    struct item *items; /* at their places; the homeless behind */
+    uint32_t end;       /* of the items */
+    uint32_t count;
     struct lengths ipv4;
     struct lengths ipv6;
 };
@@ -74,7 +72,7 @@ static bool key_equal(const struct key *a, const struct key *b)
     return a->high == b->high && a->low == b->low && a->port == b->port && a->bits == b->bits;
 }
 
-/* Multiply and fold twice: every bit of the key reaches the slot's bits and the tag's. */
+/* Multiply and fold: every bit of the key reaches all of the hash. */
 static uint64_t hash_of(const struct key *key)
 {
     uint64_t hash = key->high * 0x9e3779b97f4a7c15u ^ ((uint64_t)key->port << 8 | key->bits);
@@ -83,27 +81,29 @@ static uint64_t hash_of(const struct key *key)
     return hash ^ hash >> 32;
 }
 
-/* The slot of the key, or the free one where it would go. */
-static struct slot *find_slot(const struct prefix_table *table, const struct key *key)
+static const struct item *find_homeless(const struct prefix_table *table, const struct key *key)
 {
-    uint64_t hash = hash_of(key);
-    uint32_t tag = (uint32_t)(hash >> 32);
-    for (uint32_t at = (uint32_t)hash;; at++) {
-        struct slot *slot = &table->slots[at & table->slot_mask];
-        if (slot->item == 0 ||
-            (slot->tag == tag && key_equal(&table->items[slot->item - 1].key, key))) {
-            return slot;
+    for (uint32_t at = table->index.places; at < table->end; at++) {
+        if (key_equal(&table->items[at].key, key)) {
+            return &table->items[at];
         }
     }
+    return NULL;
 }
 
 static bool probe(const struct prefix_table *table, const struct key *key, uint32_t *name_out)
 {
-    const struct slot *slot = find_slot(table, key);
-    if (slot->item == 0) {
+    uint32_t at = perfect_hash_find(&table->index, hash_of(key));
+    const struct item *item = NULL;
+    if (at == PERFECT_HASH_HOMELESS) {
+        item = find_homeless(table, key);
+    } else if (at != PERFECT_HASH_ABSENT && key_equal(&table->items[at].key, key)) {
+        item = &table->items[at];
+    }
+    if (item == NULL) {
         return false;
     }
-    *name_out = table->items[slot->item - 1].name;
+    *name_out = item->name;
     return true;
 }
 
@@ -153,6 +153,11 @@ bool prefix_table_find_shorter(const struct prefix_table *table, const struct en
     return false;
 }
 
+bool prefix_table_has_whole(const struct prefix_table *table, bool ipv4)
+{
+    return whole_lengths(ipv4 ? &table->ipv4 : &table->ipv6) > 0;
+}
+
 bool prefix_table_is_empty(const struct prefix_table *table)
 {
     return table->count == 0;
@@ -180,69 +185,125 @@ static void collect_lengths(struct lengths *lengths, const struct length *by_bit
     }
 }
 
-static void add_item(struct prefix_table *table, const struct item *item)
+static struct item item_of(const struct prefix *prefix, uint32_t rank)
 {
-    struct slot *slot = find_slot(table, &item->key);
-    if (slot->item != 0) {
-        return;
-    }
-    table->items[table->count++] = *item;
-    slot->tag = (uint32_t)(hash_of(&item->key) >> 32);
-    slot->item = (uint32_t)table->count;
+    unsigned bits = prefix->bits > ADDRESS_BITS ? ADDRESS_BITS : prefix->bits;
+    struct item item = {key_of(&prefix->address), prefix->name, rank};
+    item.key.high &= mask_of(bits);
+    item.key.low &= bits <= 64 ? 0 : mask_of(bits - 64);
+    item.key.port = prefix->port;
+    item.key.bits = (uint8_t)bits;
+    return item;
 }
 
-static void add_prefixes(struct prefix_table *table, const struct prefix *prefixes, size_t count)
+static void note_lengths(struct prefix_table *table, const struct item *items, uint32_t count)
 {
     struct length ipv4[ADDRESS_BITS + 1] = {0};
     struct length ipv6[ADDRESS_BITS + 1] = {0};
-    for (size_t i = 0; i < count; i++) {
-        const struct prefix *prefix = &prefixes[i];
-        unsigned bits = prefix->bits > ADDRESS_BITS ? ADDRESS_BITS : prefix->bits;
-        struct item item = {key_of(&prefix->address), prefix->name};
-        item.key.high &= mask_of(bits);
-        item.key.low &= bits <= 64 ? 0 : mask_of(bits - 64);
-        item.key.port = prefix->port;
-        item.key.bits = (uint8_t)bits;
-        bool mapped = bits >= IPV4_PREFIX_BITS && address_is_ipv4(&prefix->address);
-        if (mapped || bits < IPV4_PREFIX_BITS) {
-            note_length(ipv4, &item.key); /* a short one may hold the mapped addresses: "::/0" */
+    for (uint32_t i = 0; i < count; i++) {
+        const struct key *key = &items[i].key;
+        bool mapped = key->bits >= IPV4_PREFIX_BITS && key->high == 0 && key->low >> 32 == 0xffff;
+        if (mapped || key->bits < IPV4_PREFIX_BITS) {
+            note_length(ipv4, key); /* a short one may hold the mapped addresses: "::/0" */
         }
         if (!mapped) {
-            note_length(ipv6, &item.key);
+            note_length(ipv6, key);
         }
-        add_item(table, &item);
     }
     collect_lengths(&table->ipv4, ipv4);
     collect_lengths(&table->ipv6, ipv6);
 }
 
-/* Everything zeroed; at least twice as many slots as prefixes. */
-static struct prefix_table *allocate(size_t count)
+static int compare_numbers(uint64_t a, uint64_t b)
 {
-    struct prefix_table *table = calloc(1, sizeof(*table));
-    if (table == NULL) {
-        return NULL;
+    return (a > b) - (a < b);
+}
+
+/* By key, and of equal ones the first first. */
+static int compare_items(const void *a, const void *b)
+{
+    const struct item *first = a;
+    const struct item *second = b;
+    const struct key *one = &first->key;
+    const struct key *other = &second->key;
+    int order = compare_numbers(one->high, other->high);
+    order = order != 0 ? order : compare_numbers(one->low, other->low);
+    order = order != 0 ? order : compare_numbers(one->port, other->port);
+    order = order != 0 ? order : compare_numbers(one->bits, other->bits);
+    return order != 0 ? order : compare_numbers(first->rank, second->rank);
+}
+/* In the order of their keys, one of each. Returns how many. */
+static uint32_t unique_items(struct item *items, const struct prefix *prefixes, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        items[i] = item_of(&prefixes[i], i);
     }
-    atomic_init(&table->holders, 1);
-    size_t slots = 2;
-    while (slots < count * 2) {
-        slots *= 2;
+    qsort(items, count, sizeof(*items), compare_items);
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept == 0 || !key_equal(&items[kept - 1].key, &items[i].key)) {
+            items[kept++] = items[i];
+        }
     }
-    table->slot_mask = (uint32_t)(slots - 1);
-    table->slots = calloc(slots, sizeof(*table->slots));
-    table->items = calloc(count + 1, sizeof(*table->items));
-    if (table->slots == NULL || table->items == NULL) {
-        prefix_table_release(table);
-        return NULL;
+    return kept;
+}
+
+/* Puts the items at the places that their hashes have. */
+static bool place_items(struct prefix_table *table, const struct item *items,
+                        const uint64_t *hashes, uint32_t *places)
+{
+    struct perfect_hash shape = perfect_hash_shape(table->count);
+    table->index_memory = calloc(1, perfect_hash_size(&shape));
+    if (table->index_memory == NULL ||
+        !perfect_hash_seek(hashes, table->count, table->index_memory, places)) {
+        return false;
     }
-    return table;
+    table->end = shape.places;
+    for (uint32_t i = 0; i < table->count; i++) {
+        places[i] = places[i] == PERFECT_HASH_HOMELESS ? table->end++ : places[i];
+    }
+    table->items = calloc(table->end, sizeof(*table->items));
+    if (table->items == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < table->count; i++) {
+        table->items[places[i]] = items[i];
+    }
+    table->index = shape;
+    table->index.pilots = table->index_memory;
+    return true;
+}
+
+static bool fill(struct prefix_table *table, const struct prefix *prefixes, uint32_t count)
+{
+    struct item *items = calloc((size_t)count + 1, sizeof(*items));
+    uint64_t *hashes = calloc((size_t)count + 1, sizeof(*hashes));
+    uint32_t *places = calloc((size_t)count + 1, sizeof(*places));
+    bool made = items != NULL && hashes != NULL && places != NULL;
+    if (made) {
+        table->count = unique_items(items, prefixes, count);
+        for (uint32_t i = 0; i < table->count; i++) {
+            hashes[i] = hash_of(&items[i].key);
+        }
+        note_lengths(table, items, table->count);
+        made = place_items(table, items, hashes, places);
+    }
+    free(items);
+    free(hashes);
+    free(places);
+    return made;
 }
 
 struct prefix_table *prefix_table_new(const struct prefix *prefixes, size_t count)
 {
-    struct prefix_table *table = allocate(count);
-    if (table != NULL) {
-        add_prefixes(table, prefixes, count);
+    struct prefix_table *table = count > PERFECT_HASH_MOST ? NULL : calloc(1, sizeof(*table));
+    if (table == NULL) {
+        return NULL;
+    }
+    atomic_init(&table->holders, 1);
+    if (!fill(table, prefixes, (uint32_t)count)) {
+        prefix_table_release(table);
+        return NULL;
     }
     return table;
 }
@@ -258,6 +319,6 @@ void prefix_table_release(struct prefix_table *table)
         return;
     }
     free(table->items);
-    free(table->slots);
+    free(table->index_memory);
     free(table);
 }

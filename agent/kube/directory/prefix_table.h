@@ -30,4 +30,7 @@ bool prefix_table_find_whole(const struct prefix_table *table, const struct endp
 bool prefix_table_find_shorter(const struct prefix_table *table, const struct endpoint *endpoint,
                                bool ipv4, uint32_t *name_out);
 
+/* Whether there are prefixes that are the whole address. */
+bool prefix_table_has_whole(const struct prefix_table *table, bool ipv4);
+
 bool prefix_table_is_empty(const struct prefix_table *table);

@@ -1,91 +1,176 @@
 #include "agent/kube/directory/shard.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 /*
- * Nothing is ever added, so there is no free space: keys are sorted by bucket, `starts` tells where
- * each bucket begins, and places lie in the order of their keys. With two keys to a bucket a miss
- * reads two words of `starts` and a line of keys; IPv4's keys take four bytes, which keeps all
- * that a search touches of a large cluster in the cache. A place is read on a hit only.
+ * Nothing is ever added, so addresses have a perfect hash: a look-up computes the one slot where an
+ * address can be, and waits for one line of the slots' memory. What it computes that from is an
+ * index of a byte and a half for each address. A directory has copies of all its shards' indexes
+ * side by side: so they stay in the cache, and unknown addresses do not get further than these.
+ *
+ * Behind the slots lie rows for single ports, as lists, and the addresses that are homeless in the
+ * index.
  */
-#define KEYS_PER_BUCKET 2
-#define IPV4_SIZE 4
-#define IPV6_SIZE 16
+#define LINE 64
 
-struct shard {
-    atomic_uint holders;
-    uint32_t count;
-    uint32_t buckets;
-    bool ipv4;
-    struct shard_place *places;
-    uint8_t *keys;
-    uint32_t *starts; /* one more than buckets */
+struct slot {
+    struct shard_place place;
+    uint32_t key;  /* IPv4's address; of IPv6's the end, the whole is in `keys` */
+    uint32_t next; /* row for a single port of the same address; 0: none */
 };
 
-/* The bits of the hash that did not choose the shard. */
-static uint32_t bucket_of(const struct shard *shard, uint32_t hash)
+static_assert(LINE % sizeof(struct slot) == 0, "a slot lies in one line");
+
+struct shard {
+    struct perfect_hash index;
+    struct address *keys; /* NULL: IPv4 */
+    uint32_t rows;        /* slots, and what lies behind them */
+    atomic_uint holders;
+    alignas(LINE) struct slot slots[]; /* then keys and index */
+};
+
+/* What is known of the rows while a shard is made of them. */
+struct plan {
+    const struct shard_row *rows;
+    uint32_t count;
+    uint32_t addresses;
+    uint32_t homeless;
+    uint32_t *firsts; /* of each address the first row, and one more */
+    uint64_t *hashes;
+    uint32_t *places;
+    uint8_t *pilots;
+};
+
+/* The bits that chose the shard are alike for all in it. */
+static uint64_t rest_of(uint64_t hash)
 {
-    uint32_t rest = hash << SHARD_BITS;
-    return (uint32_t)((uint64_t)rest * shard->buckets >> 32);
+    return hash << SHARD_BITS | hash >> (64 - SHARD_BITS);
 }
 
-static size_t key_size(const struct shard *shard)
+static uint32_t key_of(const struct address *address)
 {
-    return shard->ipv4 ? IPV4_SIZE : IPV6_SIZE;
+    uint32_t key = 0;
+    memcpy(&key, address->bytes + sizeof(address->bytes) - sizeof(key), sizeof(key));
+    return key;
 }
 
-static const uint8_t *key_of(const struct shard *shard, const struct address *address)
+static inline bool is_at(const struct shard *shard, uint32_t at, const struct address *address)
 {
-    return address->bytes + (shard->ipv4 ? IPV6_SIZE - IPV4_SIZE : 0);
+    return shard->slots[at].key == key_of(address) &&
+           (shard->keys == NULL || address_equal(&shard->keys[at], address));
 }
 
-/* One piece of memory, and what a search reads at its front: for that, one page is looked up. */
-static struct shard *allocate(size_t count, bool ipv4)
+static void plan_fini(struct plan *plan)
 {
-    size_t buckets = count / KEYS_PER_BUCKET + 1;
-    size_t starts = (buckets + 1) * sizeof(uint32_t);
-    size_t keys = count * (ipv4 ? IPV4_SIZE : IPV6_SIZE);
-    size_t front = sizeof(struct shard) + starts + keys;
-    front = (front + alignof(struct shard_place) - 1) & ~(alignof(struct shard_place) - 1);
-    char *memory =
-        count >= UINT32_MAX ? NULL : calloc(1, front + count * sizeof(struct shard_place));
+    free(plan->firsts);
+    free(plan->hashes);
+    free(plan->places);
+    free(plan->pilots);
+}
+
+static bool plan_init(struct plan *plan, const struct shard_row *rows, size_t count)
+{
+    *plan = (struct plan){.rows = rows};
+    if (count > PERFECT_HASH_MOST) {
+        return false;
+    }
+    plan->count = (uint32_t)count;
+    struct perfect_hash most = perfect_hash_shape(plan->count);
+    plan->firsts = calloc(count + 1, sizeof(*plan->firsts));
+    plan->hashes = calloc(count + 1, sizeof(*plan->hashes));
+    plan->places = calloc(count + 1, sizeof(*plan->places));
+    plan->pilots = calloc(1, perfect_hash_size(&most));
+    return plan->firsts != NULL && plan->hashes != NULL && plan->places != NULL &&
+           plan->pilots != NULL;
+}
+
+static bool plan_make(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct address *address = &plan->rows[i].address;
+        if (i == 0 || !address_equal(address, &plan->rows[i - 1].address)) {
+            plan->hashes[plan->addresses] = rest_of(shard_hash(address));
+            plan->firsts[plan->addresses++] = i;
+        }
+    }
+    plan->firsts[plan->addresses] = plan->count;
+    if (!perfect_hash_seek(plan->hashes, plan->addresses, plan->pilots, plan->places)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < plan->addresses; i++) {
+        plan->homeless += plan->places[i] == PERFECT_HASH_HOMELESS;
+    }
+    return true;
+}
+
+/* One piece of memory. */
+static struct shard *allocate(const struct plan *plan, bool ipv4)
+{
+    struct perfect_hash index = perfect_hash_shape(plan->addresses);
+    size_t rows = (size_t)index.places + plan->count - plan->addresses + plan->homeless;
+    size_t keys = ipv4 ? 0 : rows * sizeof(struct address);
+    size_t size = sizeof(struct shard) + rows * sizeof(struct slot) + keys;
+    size_t whole = (size + perfect_hash_size(&index) + LINE - 1) / LINE * LINE;
+    char *memory = aligned_alloc(LINE, whole);
     if (memory == NULL) {
         return NULL;
     }
+    memset(memory, 0, size);
+    memcpy(memory + size, plan->pilots, perfect_hash_size(&index));
+    index.pilots = (uint8_t *)memory + size;
     struct shard *shard = (void *)memory;
+    shard->index = index;
+    shard->rows = (uint32_t)rows;
     atomic_init(&shard->holders, 1);
-    shard->count = (uint32_t)count;
-    shard->buckets = (uint32_t)buckets;
-    shard->ipv4 = ipv4;
-    shard->starts = (void *)(memory + sizeof(*shard));
-    shard->keys = (void *)(memory + sizeof(*shard) + starts);
-    shard->places = (void *)(memory + front);
+    if (!ipv4) {
+        shard->keys = (void *)(shard->slots + rows);
+    }
     return shard;
 }
 
-/* A counting sort; it keeps the order of rows in a bucket, so those of an address stay together. */
+static void put_row(struct shard *shard, uint32_t at, const struct shard_row *row)
+{
+    shard->slots[at].place = row->place;
+    shard->slots[at].key = key_of(&row->address);
+    if (shard->keys != NULL) {
+        shard->keys[at] = row->address;
+    }
+}
+
+/* Puts an address at its place, and what has none behind the slots, up to the new end. */
+static uint32_t put_address(struct shard *shard, const struct plan *plan, uint32_t number,
+                            uint32_t end)
+{
+    uint32_t at = plan->places[number];
+    if (at == PERFECT_HASH_HOMELESS) {
+        at = end++;
+    }
+    put_row(shard, at, &plan->rows[plan->firsts[number]]);
+    for (uint32_t row = plan->firsts[number] + 1; row < plan->firsts[number + 1]; row++) {
+        put_row(shard, end, &plan->rows[row]);
+        shard->slots[at].next = end;
+        at = end++;
+    }
+    return end;
+}
+
 struct shard *shard_new(const struct shard_row *rows, size_t count, bool ipv4)
 {
-    struct shard *shard = allocate(count, ipv4);
-    if (shard == NULL) {
-        return NULL;
+    struct plan plan;
+    struct shard *shard = NULL;
+    if (plan_init(&plan, rows, count) && plan_make(&plan)) {
+        shard = allocate(&plan, ipv4);
     }
-    for (size_t i = 0; i < count; i++) {
-        shard->starts[bucket_of(shard, shard_hash(&rows[i].address))]++;
+    if (shard != NULL) {
+        uint32_t end = shard->index.places;
+        for (uint32_t i = 0; i < plan.addresses; i++) {
+            end = put_address(shard, &plan, i, end);
+        }
     }
-    uint32_t end = 0;
-    for (uint32_t bucket = 0; bucket <= shard->buckets; bucket++) {
-        end += shard->starts[bucket];
-        shard->starts[bucket] = end;
-    }
-    for (size_t i = count; i-- > 0;) {
-        uint32_t at = --shard->starts[bucket_of(shard, shard_hash(&rows[i].address))];
-        shard->places[at] = rows[i].place;
-        memcpy(shard->keys + at * key_size(shard), key_of(shard, &rows[i].address),
-               key_size(shard));
-    }
+    plan_fini(&plan);
     return shard;
 }
 
@@ -101,42 +186,47 @@ void shard_release(struct shard *shard)
     }
 }
 
-/* With a constant size the comparison is one or two instructions. */
-static inline bool key_equal(const struct shard *shard, uint32_t at, const struct address *address)
+struct perfect_hash shard_index(const struct shard *shard)
 {
-    return shard->ipv4
-               ? memcmp(shard->keys + (size_t)at * IPV4_SIZE,
-                        address->bytes + IPV6_SIZE - IPV4_SIZE, IPV4_SIZE) == 0
-               : memcmp(shard->keys + (size_t)at * IPV6_SIZE, address->bytes, IPV6_SIZE) == 0;
+    return shard->index;
 }
 
-const struct shard_place *shard_find(const struct shard *shard, const struct endpoint *endpoint,
-                                     uint32_t hash)
+/* Of the rows of a homeless address the first is the one for all ports. */
+static uint32_t find_homeless(const struct shard *shard, const struct address *address)
 {
-    uint32_t bucket = bucket_of(shard, hash);
-    uint32_t at = shard->starts[bucket];
-    uint32_t end = shard->starts[bucket + 1];
-    __builtin_prefetch(&shard->places[at]); /* its line comes while the keys do */
-    while (at < end && !key_equal(shard, at, &endpoint->address)) {
+    uint32_t at = shard->index.places;
+    while (at < shard->rows && (shard->slots[at].place.port != 0 || !is_at(shard, at, address))) {
         at++;
     }
-    if (at == end) {
-        return NULL;
-    }
-    const struct shard_place *others = &shard->places[at];
-    if (endpoint->port == 0) {
-        return others;
-    }
-    while (++at < end && key_equal(shard, at, &endpoint->address)) {
-        if (shard->places[at].port == endpoint->port) {
-            return &shard->places[at];
-        }
-    }
-    return others;
+    return at < shard->rows ? at : PERFECT_HASH_ABSENT;
 }
 
-const struct shard_place *shard_places(const struct shard *shard, size_t *count_out)
+const struct shard_place *shard_find(const struct shard *shard, const struct perfect_hash *index,
+                                     const struct endpoint *endpoint, uint64_t hash)
 {
-    *count_out = shard->count;
-    return shard->places;
+    uint32_t at = perfect_hash_find(index, rest_of(hash));
+    if (at == PERFECT_HASH_HOMELESS) {
+        at = find_homeless(shard, &endpoint->address);
+    }
+    if (at == PERFECT_HASH_ABSENT || !is_at(shard, at, &endpoint->address)) {
+        return NULL;
+    }
+    const struct slot *others = &shard->slots[at];
+    if (endpoint->port != 0) {
+        for (uint32_t next = others->next; next != 0; next = shard->slots[next].next) {
+            if (shard->slots[next].place.port == endpoint->port) {
+                return &shard->slots[next].place;
+            }
+        }
+    }
+    return &others->place;
+}
+
+const struct shard_place *shard_next(const struct shard *shard, uint32_t *at)
+{
+    const uint8_t *tags = shard->index.pilots + shard->index.groups;
+    while (*at < shard->index.places && tags[*at] == 0) {
+        (*at)++;
+    }
+    return *at < shard->rows ? &shard->slots[(*at)++].place : NULL;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/base/address.h"
+#include "agent/kube/directory/perfect_hash.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,19 +33,20 @@ struct shard_row {
     struct shard_place place;
 };
 
-static inline uint32_t shard_hash(const struct address *address)
+/* Its first half is what the inventory's sites are found by: those of a shard follow each other. */
+static inline uint64_t shard_hash(const struct address *address)
 {
     uint64_t words[2];
     memcpy(words, address->bytes, sizeof(words));
     uint64_t hash = (words[0] * 0x9e3779b97f4a7c15u) ^ words[1];
     hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
     hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
-    return (uint32_t)(hash >> 32);
+    return hash ^ hash >> 32;
 }
 
-static inline uint32_t shard_of(uint32_t hash)
+static inline uint32_t shard_of(uint64_t hash)
 {
-    return hash >> (32 - SHARD_BITS);
+    return (uint32_t)(hash >> (64 - SHARD_BITS));
 }
 
 /* The rows of an address follow each other, the one for port 0 first. Held once. NULL: out of
@@ -55,9 +57,13 @@ struct shard *shard_new(const struct shard_row *rows, size_t count, bool ipv4);
 void shard_acquire(struct shard *shard);
 void shard_release(struct shard *shard);
 
-/* Any thread: the place of the port or of all others, NULL when nobody knows the address. */
-const struct shard_place *shard_find(const struct shard *shard, const struct endpoint *endpoint,
-                                     uint32_t hash);
+/* Where its addresses are, in memory of the shard's or in a copy of that. */
+struct perfect_hash shard_index(const struct shard *shard);
 
-/* All places, in any order. */
-const struct shard_place *shard_places(const struct shard *shard, size_t *count_out);
+/* Any thread: the place of the port or of all others, NULL when nobody knows the address. */
+const struct shard_place *shard_find(const struct shard *shard, const struct perfect_hash *index,
+                                     const struct endpoint *endpoint, uint64_t hash);
+
+/* All places, in any order: the next one from `*at`, which begins with 0 and moves on; NULL: no
+ * more. */
+const struct shard_place *shard_next(const struct shard *shard, uint32_t *at);

@@ -5,6 +5,8 @@
 
 #define FIRST_BITS 4
 #define MOST_BITS 24
+/* Records to a chain when there have to be more chains: their heads are a part of all memory. */
+#define CHAIN_LENGTH 2u
 
 void table_init(struct table *table, size_t record_size)
 {
@@ -73,7 +75,7 @@ uint32_t table_add(struct table *table, uint32_t hash)
     link->hash = hash;
     link_record(table, index);
     table->count++;
-    if (table->count > 1u << table->bits) {
+    if (table->count > CHAIN_LENGTH << table->bits) {
         grow(table);
     }
     return index;

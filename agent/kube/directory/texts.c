@@ -6,6 +6,7 @@
 #define CHUNK_WORDS 65536u
 #define FIRST_BITS 10
 #define MOST_BITS 24
+#define CHAIN_LENGTH 2u /* as a table's */
 
 static uint32_t words_of(size_t length)
 {
@@ -158,7 +159,7 @@ bool texts_intern(struct texts *texts, struct slice text, uint32_t *text_out)
     made->length = (uint8_t)text.length;
     memcpy(made->bytes, text.data, text.length);
     link_text(texts, index);
-    if (++texts->count > 1u << texts->bits) {
+    if (++texts->count > CHAIN_LENGTH << texts->bits) {
         grow(texts);
     }
     *text_out = index;

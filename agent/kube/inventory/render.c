@@ -26,6 +26,15 @@ static void release_place(struct inventory *inventory, const struct shard_place 
     texts_release(inventory_texts(inventory), place->node);
 }
 
+static void release_places(struct inventory *inventory, const struct shard *shard)
+{
+    uint32_t at = 0;
+    const struct shard_place *place = NULL;
+    while (shard != NULL && (place = shard_next(shard, &at)) != NULL) {
+        release_place(inventory, place);
+    }
+}
+
 static bool reserve_row(struct inventory *inventory)
 {
     if (inventory->row_count < inventory->row_capacity) {
@@ -125,8 +134,8 @@ static int collect_rows(struct inventory *inventory, enum directory_family famil
         for (uint32_t at = sites->heads[chain]; at != 0; at = table_link(sites, at)->next) {
             const struct site *site = sites_at(inventory, at);
             bool ipv4 = address_is_ipv4(&site->address);
-            if (shard_of(site->link.hash) == shard && ipv4 == (family == DIRECTORY_IPV4) &&
-                add_site(inventory, at) != 0) {
+            if (shard_of((uint64_t)site->link.hash << 32) == shard &&
+                ipv4 == (family == DIRECTORY_IPV4) && add_site(inventory, at) != 0) {
                 return -ENOMEM;
             }
         }
@@ -149,11 +158,7 @@ static int renew_shard(struct inventory *inventory, enum directory_family family
         }
         return -ENOMEM;
     }
-    size_t count = 0;
-    const struct shard_place *places = *shard == NULL ? NULL : shard_places(*shard, &count);
-    for (size_t i = 0; i < count; i++) {
-        release_place(inventory, &places[i]);
-    }
+    release_places(inventory, *shard);
     shard_release(*shard);
     *shard = made;
     inventory->shards_stale[family][index] = false;

@@ -21,7 +21,7 @@ void sites_touch(struct inventory *inventory, uint32_t index)
     const struct site *site = sites_at(inventory, index);
     enum directory_family family =
         address_is_ipv4(&site->address) ? DIRECTORY_IPV4 : DIRECTORY_IPV6;
-    inventory->shards_stale[family][shard_of(site->link.hash)] = true;
+    inventory->shards_stale[family][shard_of((uint64_t)site->link.hash << 32)] = true;
     inventory->changed = true;
     for (uint32_t at = site->claims; at != 0;) {
         const struct claim *claim = sites_claim(inventory, at);
@@ -53,7 +53,7 @@ static uint32_t find_site(const struct inventory *inventory, const struct addres
 
 static uint32_t get_site(struct inventory *inventory, const struct address *address)
 {
-    uint32_t hash = shard_hash(address);
+    uint32_t hash = (uint32_t)(shard_hash(address) >> 32);
     uint32_t index = find_site(inventory, address, hash);
     if (index == 0) {
         index = table_add(&inventory->sites, hash);
