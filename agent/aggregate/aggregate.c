@@ -5,6 +5,7 @@
 #include "agent/aggregate/feed.h"
 #include "agent/aggregate/shard.h"
 #include "agent/aggregate/snapshot.h"
+#include "agent/aggregate/tally.h"
 
 #include "exporters/metric_emit.h"
 
@@ -68,6 +69,9 @@ static int init_tables(struct aggregate_shard *shard)
     if (result == 0) {
         result = series_table_init(&shard->numbers, 2, shard->max_lines, seed);
     }
+    if (result == 0) {
+        result = tally_init(shard);
+    }
     return result;
 }
 
@@ -102,6 +106,7 @@ void aggregate_shard_free(struct aggregate_shard *shard)
     if (shard == NULL) {
         return;
     }
+    tally_fini(shard);
     series_table_fini(&shard->numbers);
     series_table_fini(&shard->histograms);
     label_table_fini(&shard->labels);

@@ -1,6 +1,6 @@
 #include "agent/aggregate/histogram.h"
 
-#include "agent/aggregate/cell.h"
+#include "agent/aggregate/measure.h"
 
 #include <errno.h>
 #include <math.h>
@@ -20,13 +20,6 @@
 /* Values up to this are the zero bucket; the same as Prometheus' client libraries use. */
 #define ZERO_THRESHOLD 0x1p-128
 
-/* A double is 2^(exponent - EXPONENT_BIAS) times 1.mantissa. */
-#define MANTISSA_BITS 52
-#define MANTISSA_MASK ((UINT64_C(1) << MANTISSA_BITS) - 1)
-#define EXPONENT_BIAS 1023
-/* The first bits of a mantissa are the number of its cell: log2(HISTOGRAM_CELLS) of them. */
-#define CELL_SHIFT (MANTISSA_BITS - 9)
-
 static uint64_t bits_of(double value)
 {
     uint64_t bits;
@@ -43,10 +36,24 @@ static uint64_t raw_bound(double bound, double scale)
     return raw >= 0x1p64L ? UINT64_MAX : (uint64_t)raw;
 }
 
+static void count_shorter(struct histogram_layout *layout)
+{
+    uint32_t count = 0;
+    for (unsigned digits = 1; digits <= HISTOGRAM_DIGITS; digits++) {
+        while (count < layout->bound_count && layout->raw_bounds[count] < UINT64_C(1)
+                                                                              << (digits - 1)) {
+            count++;
+        }
+        layout->shorter[digits] = count;
+    }
+    layout->shorter[HISTOGRAM_DIGITS + 1] = (uint32_t)layout->bound_count;
+}
+
 int histogram_layout_init(struct histogram_layout *layout, const double *bounds, size_t count,
                           double scale)
 {
-    *layout = (struct histogram_layout){.bound_count = count, .scale = scale};
+    *layout =
+        (struct histogram_layout){.bound_count = count, .scale = scale, .unit = (uint64_t)scale};
     histogram_layout_resolve(layout, HISTOGRAM_SCHEMA, HISTOGRAM_WINDOW);
     layout->bounds = calloc(count + 1, sizeof(*layout->bounds));
     layout->raw_bounds = calloc(count + 1, sizeof(*layout->raw_bounds));
@@ -58,6 +65,7 @@ int histogram_layout_init(struct histogram_layout *layout, const double *bounds,
         layout->bounds[i] = bounds[i];
         layout->raw_bounds[i] = raw_bound(bounds[i], scale);
     }
+    count_shorter(layout);
     return 0;
 }
 
@@ -68,12 +76,12 @@ void histogram_layout_resolve(struct histogram_layout *layout, int schema, int64
     layout->window = window;
     for (size_t i = 0; i < count; i++) {
         long double exponent = (long double)i / (long double)count;
-        layout->mantissas[i] = bits_of((double)exp2l(exponent)) & MANTISSA_MASK;
+        layout->mantissas[i] = bits_of((double)exp2l(exponent)) & MEASURE_MANTISSA_MASK;
     }
     layout->mantissas[count] = UINT64_MAX;
     size_t begun = 0;
     for (size_t i = 0; i < HISTOGRAM_CELLS; i++) {
-        while (layout->mantissas[begun] < (uint64_t)i << CELL_SHIFT) {
+        while (layout->mantissas[begun] < (uint64_t)i << MEASURE_CELL_SHIFT) {
             begun++;
         }
         layout->begun[i] = (uint16_t)begun;
@@ -107,23 +115,6 @@ static struct histogram_exemplar *exemplars_in(const struct histogram_layout *la
     return behind;
 }
 
-int64_t histogram_index(const struct histogram_layout *layout, uint64_t raw)
-{
-    uint64_t bits = bits_of((double)raw / layout->scale);
-    uint64_t mantissa = bits & MANTISSA_MASK;
-    int64_t exponent = (int64_t)(bits >> MANTISSA_BITS) - EXPONENT_BIAS;
-    /* How many of the power's buckets begin below the value. */
-    int64_t begun = layout->begun[mantissa >> CELL_SHIFT];
-    begun += layout->mantissas[begun] < mantissa;
-    return begun - 1 + exponent * (1 << layout->schema);
-}
-
-static size_t ring_position(int64_t index)
-{
-    int64_t rest = index % HISTOGRAM_WINDOW;
-    return (size_t)(rest < 0 ? rest + HISTOGRAM_WINDOW : rest);
-}
-
 /* Makes the buckets 2^steps times as wide. */
 static void coarsen(struct histogram *histogram, unsigned steps)
 {
@@ -131,7 +122,7 @@ static void coarsen(struct histogram *histogram, unsigned steps)
     int64_t first = (int64_t)histogram->first_index;
     int64_t last = first + (int64_t)histogram->width - 1;
     for (int64_t i = first; i <= last; i++) {
-        window[ring_position(i >> steps)] += histogram->window[ring_position(i)];
+        window[measure_position(i >> steps)] += histogram->window[measure_position(i)];
     }
     cell_set_all(histogram->window, window, HISTOGRAM_WINDOW);
     if (histogram->width > 0) {
@@ -141,9 +132,8 @@ static void coarsen(struct histogram *histogram, unsigned steps)
     cell_set(&histogram->coarsened, histogram->coarsened + steps);
 }
 
-/* Makes room for the bucket `index` (of the histogram's schema) and returns what it is called
- * afterwards. */
-static int64_t stretch(struct histogram *histogram, int64_t index, int64_t window)
+int64_t histogram_stretch(const struct histogram_layout *layout, struct histogram *histogram,
+                          int64_t index)
 {
     int64_t first = (int64_t)histogram->first_index;
     int64_t last = first + (int64_t)histogram->width - 1;
@@ -154,7 +144,7 @@ static int64_t stretch(struct histogram *histogram, int64_t index, int64_t windo
         last = index;
     }
     unsigned steps = 0;
-    while ((last >> steps) - (first >> steps) >= window) {
+    while ((last >> steps) - (first >> steps) >= layout->window) {
         steps++;
     }
     if (steps > 0) {
@@ -166,56 +156,11 @@ static int64_t stretch(struct histogram *histogram, int64_t index, int64_t windo
     return index >> steps;
 }
 
-static void add_exponential(const struct histogram_layout *layout, struct histogram *histogram,
-                            int64_t index, uint64_t amount)
-{
-    int64_t first = (int64_t)histogram->first_index;
-    if (index < first || index >= first + (int64_t)histogram->width) {
-        index = stretch(histogram, index, layout->window);
-    }
-    cell_add(&histogram->window[ring_position(index)], amount);
-}
-
-/* The bucket that takes the value: bounds are inclusive. A search that asks the same number of
- * times whatever it finds, since nobody could foretell its branches. */
-static size_t bucket_of(const struct histogram_layout *layout, uint64_t raw)
-{
-    size_t first = 0;
-    size_t left = layout->bound_count;
-    while (left > 1) {
-        size_t half = left / 2;
-        first += (layout->raw_bounds[first + half - 1] < raw) * half;
-        left -= half;
-    }
-    return first + (left == 1 && layout->raw_bounds[first] < raw);
-}
-
-/* `rest` and what is left in the histogram are each less than a unit. */
-static void add_sum(const struct histogram_layout *layout, struct histogram *histogram,
-                    uint64_t units, uint64_t rest)
-{
-    uint64_t unit = (uint64_t)layout->scale;
-    rest += histogram->sum_rest;
-    bool whole = rest >= unit;
-    cell_add(&histogram->sum_units, units + whole);
-    cell_set(&histogram->sum_rest, whole ? rest - unit : rest);
-}
-
 void histogram_observe(const struct histogram_layout *layout, struct histogram *histogram,
                        uint64_t raw)
 {
-    uint64_t unit = (uint64_t)layout->scale;
-    if (raw < unit) { /* mostly: a division costs more than all the rest */
-        add_sum(layout, histogram, 0, raw);
-    } else {
-        add_sum(layout, histogram, raw / unit, raw % unit);
-    }
-    cell_add(&histogram->buckets[bucket_of(layout, raw)], 1);
-    if (raw == 0) {
-        cell_add(&histogram->zero_count, 1);
-    } else {
-        add_exponential(layout, histogram, histogram_index(layout, raw) >> histogram->coarsened, 1);
-    }
+    struct measure measure = measure_of(layout, raw);
+    measure_count(layout, histogram, &measure);
 }
 
 void histogram_observe_unknown(const struct histogram_layout *layout, struct histogram *histogram)
@@ -227,7 +172,7 @@ void histogram_exemplify(const struct histogram_layout *layout, struct histogram
                          const struct histogram_exemplar *exemplar)
 {
     struct histogram_exemplar *kept =
-        exemplars_in(layout, histogram) + bucket_of(layout, exemplar->raw);
+        exemplars_in(layout, histogram) + measure_bucket(layout, exemplar->raw);
     cell_set(&kept->trace_id[0], exemplar->trace_id[0]);
     cell_set(&kept->trace_id[1], exemplar->trace_id[1]);
     cell_set(&kept->raw, exemplar->raw);
@@ -256,7 +201,7 @@ static void merge_exemplars(const struct histogram_layout *layout, struct histog
 void histogram_merge(const struct histogram_layout *layout, struct histogram *into,
                      const struct histogram *from)
 {
-    add_sum(layout, into, from->sum_units, from->sum_rest);
+    measure_add_sum(layout, into, from->sum_units, from->sum_rest);
     into->zero_count += from->zero_count;
     for (size_t i = 0; i <= layout->bound_count; i++) {
         into->buckets[i] += from->buckets[i];
@@ -267,9 +212,9 @@ void histogram_merge(const struct histogram_layout *layout, struct histogram *in
     }
     int64_t first = (int64_t)from->first_index;
     for (int64_t i = first; i < first + (int64_t)from->width; i++) {
-        uint64_t amount = from->window[ring_position(i)];
+        uint64_t amount = from->window[measure_position(i)];
         if (amount > 0) { /* adding may coarsen further, so the schema is asked each time */
-            add_exponential(layout, into, i >> (into->coarsened - from->coarsened), amount);
+            measure_add_exponential(layout, into, i >> (into->coarsened - from->coarsened), amount);
         }
     }
 }
@@ -281,7 +226,7 @@ struct metric_histogram histogram_metric(const struct histogram_layout *layout,
 {
     int64_t first = (int64_t)histogram->first_index;
     for (uint64_t i = 0; i < histogram->width; i++) {
-        counts_out[i] = histogram->window[ring_position(first + (int64_t)i)];
+        counts_out[i] = histogram->window[measure_position(first + (int64_t)i)];
     }
     *exponential_out =
         (struct metric_exponential){.schema = layout->schema - (int)histogram->coarsened,

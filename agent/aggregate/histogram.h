@@ -16,6 +16,8 @@
 #define HISTOGRAM_WINDOW_MIN 10
 /* So many that no more than one bucket begins in each. */
 #define HISTOGRAM_CELLS 512
+/* Binary digits of a raw value. */
+#define HISTOGRAM_DIGITS 64
 /* Hexadecimal digits of a trace id. */
 #define HISTOGRAM_TRACE_DIGITS 32
 
@@ -28,12 +30,15 @@ struct histogram_layout {
     uint64_t *raw_bounds; /* the largest raw value each bucket takes */
     size_t bound_count;
     double scale;   /* raw values in one unit: 1e9 for seconds, 1 for bytes */
+    uint64_t unit;  /* the same */
     int schema;     /* that histograms begin with */
     int64_t window; /* exponential buckets in use at most; more make the schema coarser */
     /* Where the exponential buckets of one power of two begin, as the mantissas of doubles, and how
      * many of them begin below each of HISTOGRAM_CELLS equal parts of it. */
     uint64_t mantissas[(1 << HISTOGRAM_SCHEMA_MAX) + 1];
     uint16_t begun[HISTOGRAM_CELLS];
+    /* How many of the fixed bounds are shorter than so many binary digits. */
+    uint32_t shorter[HISTOGRAM_DIGITS + 2];
 };
 
 /* The latest value of a bucket that came with a trace id. All fields are cells. */
@@ -69,13 +74,14 @@ void histogram_layout_resolve(struct histogram_layout *layout, int schema, int64
 /* How many cells a histogram of this layout has. */
 size_t histogram_cells(const struct histogram_layout *layout);
 
-/* The exponential bucket (2^(i/2^s), 2^((i+1)/2^s)] of a raw value above 0; s: the layout's schema.
- */
-int64_t histogram_index(const struct histogram_layout *layout, uint64_t raw);
-
-/* Counts one value. The histogram's only writer. */
+/* Counts one value. The histogram's only writer. See measure.h for one that counts in several. */
 void histogram_observe(const struct histogram_layout *layout, struct histogram *histogram,
                        uint64_t raw);
+
+/* Makes room for an exponential bucket that the histogram has not in use, and returns its index
+ * afterwards: in a coarser schema it is another. */
+int64_t histogram_stretch(const struct histogram_layout *layout, struct histogram *histogram,
+                          int64_t index);
 
 /* Counts an observation whose value nobody knows (an answer that never came): it stands in the
  * +Inf bucket, and neither in the sum nor in an exponential bucket. */

@@ -1,6 +1,7 @@
 #include "agent/aggregate/method.h"
 
-#include <stddef.h>
+#include <stdbool.h>
+#include <string.h>
 
 static const char *const names[] = {
     [METHOD_OTHER] = "_OTHER", [METHOD_CONNECT] = "CONNECT", [METHOD_DELETE] = "DELETE",
@@ -8,22 +9,35 @@ static const char *const names[] = {
     [METHOD_PATCH] = "PATCH",  [METHOD_POST] = "POST",       [METHOD_PUT] = "PUT",
     [METHOD_QUERY] = "QUERY",  [METHOD_TRACE] = "TRACE",
 };
-#define METHOD_COUNT (sizeof(names) / sizeof(names[0]))
 
-static bool is(enum method method, struct slice name)
+static enum method other_or(enum method method, bool same)
 {
-    return slice_equal(slice_of(names[method]), name);
+    return same ? method : METHOD_OTHER;
 }
 
 enum method method_of(struct slice name)
 {
-    if (is(METHOD_GET, name)) { /* by far the most frequent */
-        return METHOD_GET;
-    }
-    for (size_t i = METHOD_OTHER + 1; i < METHOD_COUNT; i++) {
-        if (is((enum method)i, name)) {
-            return (enum method)i;
+    const char *text = name.data;
+    switch (name.length) { /* comparisons of a constant length are a few instructions each */
+    case 3:
+        return memcmp(text, "GET", 3) == 0 ? METHOD_GET
+                                           : other_or(METHOD_PUT, memcmp(text, "PUT", 3) == 0);
+    case 4:
+        return memcmp(text, "POST", 4) == 0 ? METHOD_POST
+                                            : other_or(METHOD_HEAD, memcmp(text, "HEAD", 4) == 0);
+    case 5:
+        if (memcmp(text, "PATCH", 5) == 0) {
+            return METHOD_PATCH;
         }
+        return memcmp(text, "TRACE", 5) == 0
+                   ? METHOD_TRACE
+                   : other_or(METHOD_QUERY, memcmp(text, "QUERY", 5) == 0);
+    case 6:
+        return other_or(METHOD_DELETE, memcmp(text, "DELETE", 6) == 0);
+    case 7:
+        return memcmp(text, "OPTIONS", 7) == 0
+                   ? METHOD_OPTIONS
+                   : other_or(METHOD_CONNECT, memcmp(text, "CONNECT", 7) == 0);
     }
     return METHOD_OTHER;
 }

@@ -4,13 +4,8 @@
 
 #include <string.h>
 
-/* Records that a connection remembers. */
-enum names_recent {
-    NAMES_RECENT_REQUEST,
-    NAMES_RECENT_GRAPH,
-    NAMES_RECENT_SECONDS,
-    NAMES_RECENT
-};
+/* Tallies (tally.h) that a connection remembers. */
+#define NAMES_TALLIES 3
 
 /* What is known of one end of a connection. */
 enum names_state {
@@ -42,11 +37,11 @@ struct names {
     uint32_t address;      /* server_address, made of `called`; client side only */
     uint32_t client_place; /* "kind\0pod\0node", where Kubernetes says them */
     uint32_t server_place;
-    uint32_t in_flight;            /* requests of the active requests gauge, under these names */
-    uint32_t recent[NAMES_RECENT]; /* records that its last exchange counted in */
-    uint32_t guest;                /* its place in the lobby, while it waits */
-    uint32_t unused;
-    int64_t since_ns; /* when its interface appeared; 0: was there before */
+    uint32_t in_flight;              /* requests of the active requests gauge, under these names */
+    uint32_t active;                 /* the record of that gauge; 0: none yet */
+    uint32_t tallies[NAMES_TALLIES]; /* what its latest exchanges counted in */
+    uint32_t guest;                  /* its place in the lobby, while it waits */
+    int64_t since_ns;                /* when its interface appeared; 0: was there before */
 };
 
 /* As they are, without a look-up. */

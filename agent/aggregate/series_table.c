@@ -1,6 +1,5 @@
 #include "agent/aggregate/series_table.h"
 
-#include "agent/aggregate/cell.h"
 #include "agent/aggregate/region.h"
 
 #include <errno.h>
@@ -162,16 +161,6 @@ void series_table_remove(struct series_table *table, struct series *series)
     series_write_end(series);
     series->next_free = table->free_slot;
     table->free_slot = entry;
-}
-
-void series_write_begin(struct series *series)
-{
-    cell_set(&series->sequence, series->sequence + 1);
-}
-
-void series_write_end(struct series *series)
-{
-    cell_set(&series->sequence, series->sequence + 1);
 }
 
 uint64_t series_read_begin(const struct series *series)

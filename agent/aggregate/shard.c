@@ -53,23 +53,14 @@ static struct series *add(struct aggregate_shard *shard, const struct series_key
     return series;
 }
 
-struct series *shard_series(struct aggregate_shard *shard, const struct series_key *key,
-                            uint32_t *recent)
+struct series *shard_series(struct aggregate_shard *shard, const struct series_key *key)
 {
-    const struct series_table *table = shard_table(shard, key->kind);
-    struct series *series = recent == NULL ? NULL : series_table_check(table, *recent, key);
-    if (series != NULL) {
-        series->used_ns = shard->clock_ns;
-        return series;
-    }
-    series = shard_look_up(shard, key);
+    struct series *series = shard_look_up(shard, key);
     if (series == NULL) {
         series = add(shard, key);
     }
     if (series == NULL) {
         cell_add(&shard->rejected, 1);
-    } else if (recent != NULL) {
-        *recent = series_table_number(table, series);
     }
     return series;
 }
@@ -79,6 +70,7 @@ static void remove_series(struct aggregate_shard *shard, struct series_table *ta
 {
     struct series_key key = series_key_of(series);
     series_table_remove(table, series);
+    shard->removals++;
     label_table_release(&shard->labels, key.label);
     label_table_release(&shard->labels, key.peer);
     label_table_release(&shard->labels, key.service);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/aggregate/aggregate.h"
+#include "agent/aggregate/histogram.h"
 #include "agent/aggregate/label_table.h"
 #include "agent/aggregate/naming.h"
 #include "agent/aggregate/series_table.h"
@@ -12,6 +13,10 @@ struct aggregate_shard {
     struct label_table labels;
     struct series_table histograms;
     struct series_table numbers;
+    struct tally *tallies; /* one more than the mask says, for what is not to be found again */
+    uint32_t tally_mask;
+    uint64_t removals; /* records let go, and 1: who remembers a record asks first */
+    uint64_t exchanges;
     const struct directory *directory; /* NULL: nobody is known */
     uint32_t directory_epoch;          /* of the names that connections remember; never 0 */
     uint32_t other_route;              /* the label "{other}" */
@@ -36,10 +41,8 @@ struct aggregate_shard {
 };
 
 /* The record of this key, made when there is none and room for its sample lines is left; else NULL,
- * which is counted. `recent` (NULL: none) remembers the record for the next time: mostly it is the
- * same one and need not be looked for. The worker's thread. */
-struct series *shard_series(struct aggregate_shard *shard, const struct series_key *key,
-                            uint32_t *recent);
+ * which is counted. The worker's thread. */
+struct series *shard_series(struct aggregate_shard *shard, const struct series_key *key);
 
 /* The record, or NULL when there is none. */
 struct series *shard_look_up(struct aggregate_shard *shard, const struct series_key *key);

@@ -3,7 +3,7 @@
 #include "agent/exchange/exchange.h"
 #include "agent/exchange/partial.h"
 #include "agent/exchange/request.h"
-#include "agent/exchange/route.h"
+#include "agent/exchange/route_cache.h"
 #include "http_parser/stream.h"
 
 #include <stdbool.h>
@@ -108,7 +108,7 @@ struct pairing {
     struct conversation *probation_first;
     struct conversation *probation_last;
     int64_t now_ns; /* of the latest packet that carried anything */
-    const struct route_patterns *routes;
+    struct route_cache routes;
     enum exchange_side default_side;
     size_t max_target_bytes;
     uint16_t *server_ports;

@@ -47,6 +47,7 @@ struct exchange {
     struct slice method;
     struct slice target; /* as sent; longer ones are cut at the configured bound */
     struct slice route;  /* low-cardinality template */
+    uint64_t route_id;   /* of this worker's: equal ids are equal routes; 0: it has none */
     struct slice host;   /* authority of the target, else the Host field */
     struct slice user_agent;
     struct slice trace_id;   /* 16 or 32 lower-case hex digits, from the trace context fields */

@@ -422,7 +422,7 @@ struct pairing *pairing_new(const struct pairing_options *options, const struct 
         return NULL;
     }
     pairing->sink = *sink;
-    pairing->routes = options->routes;
+    pairing->routes.patterns = options->routes;
     pairing->default_side = options->side;
     pairing->max_target_bytes = options->max_target_bytes;
     pairing->server_ports = calloc(options->server_port_count + 1, sizeof(uint16_t));

@@ -40,9 +40,11 @@ static void drop_times_across_step(struct exchange *exchange, bool stepped)
 static void send_exchange(struct pairing *pairing, struct conversation *conversation,
                           struct exchange *exchange, bool stepped)
 {
-    char route[ROUTE_TEXT_SIZE];
+    char buffer[ROUTE_TEXT_SIZE];
     if (exchange->target.data != NULL) {
-        exchange->route = route_template(pairing->routes, exchange->target, route, sizeof(route));
+        struct route route = route_cache_find(&pairing->routes, exchange->target, buffer);
+        exchange->route = route.text;
+        exchange->route_id = route.id;
         if (exchange->target.length > pairing->max_target_bytes) {
             exchange->target.length = pairing->max_target_bytes;
         }

@@ -10,7 +10,7 @@
 struct aggregate_options scene_options(void);
 
 /* Longest exposition that is kept. */
-#define SCENE_TEXT_SIZE 65536
+#define SCENE_TEXT_SIZE 524288
 
 /* A connection between "10.0.0.1:40000"-like texts. */
 struct connection scene_connection(enum exchange_side side, const char *client, const char *server);
