@@ -2,9 +2,10 @@
 JOBS ?= $(shell nproc)
 PRESET ?= release
 SECONDS ?= 3600
+ARCH ?= $(shell dpkg --print-architecture)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-matrix test-receivers test-cluster fuzz bench fmt lint coverage
+.PHONY: help setup build demo test test-matrix test-receivers test-cluster test-image image deb fuzz bench fmt lint coverage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +43,19 @@ test-receivers: ## real receivers of what vethscope sends: Prometheus, a Collect
 	@.ci/setup.sh receivers
 	@.ci/build.sh release vethscope
 	@ctest --test-dir build/release -L '^receivers$$' --verbose --no-tests=error
+
+test-image: ## the container image and the Debian package: contents, start, both architectures
+	@.ci/setup.sh image
+	@.ci/build.sh release vethscope
+	@ctest --test-dir build/release -L '^image$$' --verbose --no-tests=error
+
+image: ## the container image, as build/vethscope-ARCH.tar (ARCH=amd64 or arm64)
+	@.ci/setup.sh image
+	@.ci/image.sh build/vethscope-$(ARCH).tar $(ARCH)
+
+deb: ## the Debian package, into build/deb
+	@.ci/setup.sh image
+	@.ci/deb.sh
 
 fuzz: ## every fuzzer for SECONDS (an hour), and what each executed and reached
 	@.ci/setup.sh test

@@ -4,6 +4,7 @@
 #
 #   .ci/setup.sh build|demo|test|matrix   what to prepare for; each includes the one before it
 #   .ci/setup.sh cluster                  what `test` needs, and what a real API server does
+#   .ci/setup.sh image                    what `test` needs, and building the image and the package
 #   .ci/setup.sh receivers                what `test` needs, and Kafka, a Collector, Prometheus
 set -euo pipefail
 
@@ -24,6 +25,10 @@ cluster_packages=(
     openssl nftables iproute2 util-linux ca-certificates
     containerd runc containernetworking-plugins buildah mmdebstrap
 )
+image_packages=(
+    buildah mmdebstrap runc qemu-user-static ca-certificates
+    dpkg-dev lintian strace systemd
+)
 receivers_packages=(python3-protobuf python3-prometheus-client zstd openssl)
 
 build_commands=(gcc clang make cmake ninja pkg-config protoc protoc-c)
@@ -34,6 +39,7 @@ test_commands=(
 )
 matrix_commands=(httpd ab haproxy go node)
 cluster_commands=(openssl unshare nft ip setpriv containerd runc buildah mmdebstrap)
+image_commands=(buildah mmdebstrap runc qemu-aarch64-static dpkg-shlibdeps lintian strace systemd-analyze)
 receivers_commands=(protoc zstd openssl)
 libraries=(libcap-ng libcurl libzstd libpcap yaml-0.1 libmicrohttpd libmnl zlib libprotobuf-c cmocka)
 
@@ -82,6 +88,11 @@ select_lists() {
         packages+=("${cluster_packages[@]}")
         commands+=("${cluster_commands[@]}")
         ;;
+    image)
+        select_lists test
+        packages+=("${image_packages[@]}")
+        commands+=("${image_commands[@]}")
+        ;;
     receivers)
         select_lists test
         packages+=("${receivers_packages[@]}")
@@ -90,7 +101,7 @@ select_lists() {
         command -v java >/dev/null || packages+=(default-jre-headless)
         command -v mvn >/dev/null || packages+=(maven)
         ;;
-    *) fail "usage: setup.sh build|demo|test|matrix|cluster|receivers" ;;
+    *) fail "usage: setup.sh build|demo|test|matrix|cluster|image|receivers" ;;
     esac
 }
 
