@@ -31,9 +31,10 @@ test-matrix: ## real servers and clients against each other, exact counts; about
 	@.ci/build.sh release vethscope matrix_programs
 	@ctest --test-dir build/release -L '^matrix$$' --verbose --no-tests=error
 
-test-cluster: ## names from a real API server; needs Go 1.24, which builds it the first time
+test-cluster: ## a real Kubernetes node, and a real API server; needs Go 1.25, which builds them once
 	@.ci/setup.sh cluster
 	@tests/kube/build.py
+	@.ci/image.sh build/vethscope-image.tar
 	@.ci/build.sh release kube_dump vethscope
 	@.ci/build.sh asan kube_dump
 	@ctest --test-dir build/release -L '^cluster$$' -E faults --verbose --no-tests=error

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds the programs of a real cluster from the modules that go.mod pins, once.
 
-    build.py [PROGRAM ...]      by default all of the tests
+    build.py [PROGRAM ...]      by default all of the tests', and what else they take from modules
     build.py --check            whether they are there or could be built here
 
 They are kept under ${XDG_CACHE_HOME:-~/.cache}/vethscope, in a directory named by their version, and
@@ -9,6 +9,7 @@ printed as one path a line. Needs Go and, the first time, its module proxy and s
 """
 
 import fcntl
+import json
 import os
 import pathlib
 import re
@@ -19,19 +20,28 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Kubernetes says so in its go.mod, and go.mod here repeats it.
-OLDEST_GO = (1, 24)
+# Prometheus says so in its go.mod; the others take an older one.
+OLDEST_GO = (1, 25)
 KUBERNETES = "k8s.io/kubernetes"
 ETCD = "go.etcd.io/etcd/server/v3"
 HELM = "helm.sh/helm/v3"
+PROMETHEUS = "github.com/prometheus/prometheus"
+OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 # Where else than in Kubernetes a program comes from: its module and its package.
-ELSEWHERE = {"etcd": (ETCD, ETCD), "helm": (HELM, f"{HELM}/cmd/helm")}
+ELSEWHERE = {"etcd": (ETCD, ETCD), "helm": (HELM, f"{HELM}/cmd/helm"),
+             "prometheus": (PROMETHEUS, f"{PROMETHEUS}/cmd/prometheus")}
 # Where a module is pinned, and how its directory in the cache is called.
-PINNED_IN = {KUBERNETES: HERE, ETCD: HERE, HELM: HERE / "helm"}
-CACHE_NAMES = {KUBERNETES: "kubernetes", ETCD: "etcd", HELM: "helm"}
+PINNED_IN = {KUBERNETES: HERE, ETCD: HERE, HELM: HERE / "helm",
+             PROMETHEUS: HERE / "prometheus", OPERATOR: HERE / "operator"}
+CACHE_NAMES = {KUBERNETES: "kubernetes", ETCD: "etcd", HELM: "helm", PROMETHEUS: "prometheus",
+               OPERATOR: "prometheus-operator"}
+# Of the many ways in which Prometheus finds targets, the one that is needed.
+TAGS = {PROMETHEUS: ["-tags", "remove_all_sd,enable_kubernetes_sd"]}
 SERVER_PROGRAMS = ("etcd", "kube-apiserver")
 NODE_PROGRAMS = (*SERVER_PROGRAMS, "kube-controller-manager", "kube-scheduler", "kubelet",
-                 "kube-proxy", "kubectl", "helm")
+                 "kube-proxy", "kubectl", "helm", "prometheus")
+# The operator's kinds that the chart makes objects of.
+MONITORING_KINDS = ("podmonitors", "servicemonitors", "prometheusrules")
 
 
 class BuildError(Exception):
@@ -54,7 +64,7 @@ def package_of(program):
 def pinned_version(module):
     """The version of the module as its go.mod pins it, read without Go."""
     path = PINNED_IN[module] / "go.mod"
-    match = re.search(rf"^\s*{re.escape(module)} (v[0-9.]+)", path.read_text(), re.MULTILINE)
+    match = re.search(rf"^(?:require)?\s*{re.escape(module)} (v[0-9.]+)", path.read_text(), re.MULTILINE)
     if not match:
         raise BuildError(f"{path} does not pin {module}")
     return match.group(1)
@@ -82,11 +92,17 @@ def require_go():
 
 
 def linker_flags(module):
-    """Without them the API server is v0.0.0, which clients and feature gates take literally."""
-    if module != KUBERNETES:
+    """Without them Kubernetes is v0.0.0, which clients and feature gates take literally."""
+    if module not in (KUBERNETES, HELM):
         return "-s -w"
     version = pinned_version(KUBERNETES)
     major, minor, _ = version.lstrip("v").split(".")
+    if module == HELM:
+        # For which Kubernetes it makes templates when it asks none.
+        settings = [f"-X {HELM}/pkg/{package}.k8sVersion{part}={value}"
+                    for package in ("chartutil", "lint/rules")
+                    for part, value in (("Major", major), ("Minor", minor))]
+        return " ".join(["-s -w", *settings])
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor,
               "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z"}
     settings = [f"-X {package}.{name}={value}" for name, value in values.items()
@@ -107,7 +123,8 @@ def build(module, programs):
         try:
             # Two compilers at a time: some packages take a gigabyte each.
             subprocess.run(["nice", "-n", "10", "go", "build", "-p", "2", "-trimpath",
-                            "-mod=readonly", "-ldflags", linker_flags(module),
+                            "-mod=readonly", *TAGS.get(module, ()),
+                            "-ldflags", linker_flags(module),
                             "-o", output_of(partial, programs), *map(package_of, programs)],
                            check=True, cwd=PINNED_IN[module], stdout=sys.stderr,
                            env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"})
@@ -121,6 +138,26 @@ def build(module, programs):
 def output_of(directory, programs):
     """A file for one program, as etcd's package is not called as it is; else the directory."""
     return f"{directory}/{programs[0] if len(programs) == 1 else ''}"
+
+
+def monitoring_kinds():
+    """The definitions of the Prometheus operator's kinds, as files."""
+    target = module_dir(OPERATOR)
+    if not target.exists():
+        require_go()
+        asked = ["go", "mod", "download", "-json", OPERATOR]
+        answer = subprocess.run(asked, cwd=PINNED_IN[OPERATOR], stdout=subprocess.PIPE, text=True,
+                                check=False, env={**os.environ, "GOWORK": "off"}).stdout
+        folder = json.loads(answer or "{}").get("Dir")
+        if folder is None:
+            raise BuildError(f"go could not get {OPERATOR}")
+        partial = target.with_name(f".{target.name}.{os.getpid()}")
+        partial.mkdir(parents=True)
+        for kind in MONITORING_KINDS:
+            name = f"monitoring.coreos.com_{kind}.yaml"
+            shutil.copyfile(f"{folder}/example/prometheus-operator-crd/{name}", partial / name)
+        partial.rename(target)
+    return sorted(target.glob("*.yaml"))
 
 
 def ensure(programs=SERVER_PROGRAMS):
@@ -162,7 +199,9 @@ def main():
     if any(argument.startswith("-") for argument in sys.argv[1:]):
         print(__doc__.strip(), file=sys.stderr)
         return 0 if sys.argv[1] in ("-h", "--help") else 2
-    return report(lambda: print(*ensure(sys.argv[1:] or NODE_PROGRAMS).values(), sep="\n"))
+    if sys.argv[1:]:
+        return report(lambda: print(*ensure(sys.argv[1:]).values(), sep="\n"))
+    return report(lambda: print(*ensure(NODE_PROGRAMS).values(), *monitoring_kinds(), sep="\n"))
 
 
 if __name__ == "__main__":

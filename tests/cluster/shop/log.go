@@ -27,7 +27,7 @@ type accessLog struct {
 }
 
 func openLog() *accessLog {
-	name := filepath.Join(os.Getenv("LOG_DIR"), os.Getenv("POD")+".log")
+	name := filepath.Join(os.Getenv("LOG_DIR"), os.Getenv("NAME")+"."+os.Getenv("POD")+".log")
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		log.Fatal(err)

@@ -4,7 +4,7 @@
 //	shop load    customers of it: REQUESTS of them, or as many as come until SIGTERM
 //	shop pause   nothing, until it is told to end
 //
-// Whatever is served or asked for is a line of JSON in LOG_DIR/POD.log.
+// Whatever is served or asked for is a line of JSON in LOG_DIR/NAME.POD.log.
 package main
 
 import (

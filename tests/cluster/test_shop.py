@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""A shop of four services on a real node: what Prometheus has scraped is what the services logged,
+request by request, on both sides and through cluster addresses; while pods come, go and are
+replaced; and behind each way in which the agent itself is replaced."""
+
+import collections
+import os
+import pathlib
+import signal
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "kube"), str(HERE.parent / "support")]
+
+import sandbox  # noqa: E402
+from checks import Checks  # noqa: E402
+from lab import LabError, run, wait_until  # noqa: E402
+from node import Node  # noqa: E402
+from prometheus import Prometheus  # noqa: E402
+from release import DAEMONSET, NAMESPACE, Release  # noqa: E402
+from shop import NAMESPACE as SHOP, PROBE_ROUTE, SERVICES, Shop  # noqa: E402
+
+SERVER = "http_server_request_duration_seconds_count"
+CLIENT = "http_client_request_duration_seconds_count"
+REQUEST = ("http_request_method", "http_route", "http_response_status_code")
+SETTLE_SECONDS = 20
+
+
+class Comparison:
+    """Of the logs with the metrics, from a moment on at which the agent knew of nothing."""
+
+    def __init__(self, shop, prometheus, checks):
+        self.shop = shop
+        self.prometheus = prometheus
+        self.checks = checks
+        self.pod = None
+        self.served = self.asked = collections.Counter()
+        self.unanswered = 0
+
+    def start(self, pod):
+        """Nobody asks anybody at this moment, and this pod's agent is new."""
+        self.pod = pod
+        self.served, self.asked = self.shop.served(), self.shop.asked()
+        self.unanswered = len(self.shop.unanswered())
+        wait_until(lambda: self.prometheus.scrapes(pod), 30, f"a scrape of {pod}", pause=0.2)
+
+    def _measured(self):
+        where = f'pod="{self.pod}", service_namespace="{SHOP}", http_route!="{PROBE_ROUTE}"'
+        return (self.prometheus.by(SERVER, "service_name", *REQUEST, where=where),
+                self.prometheus.by(CLIENT, "service_name", "server_address", *REQUEST,
+                                   where=f'{where}, http_response_status_code!=""'))
+
+    def check(self, when):
+        """Everything is asked and answered; the last scrapes may still be under way."""
+        served = dict(self.shop.served() - self.served)
+        asked = dict(self.shop.asked() - self.asked)
+        end = time.monotonic() + SETTLE_SECONDS
+        while (got := self._measured()) != (served, asked) and time.monotonic() < end:
+            time.sleep(0.25)
+        print(f"{when}: {sum(served.values())} requests served, {sum(asked.values())} asked, "
+              f"{len(served)} and {len(asked)} series")
+        self.checks.true(f"{when}: there were requests", served and asked)
+        self.checks.counts(f"{when}: servers", got[0], served)
+        self.checks.counts(f"{when}: clients", got[1], asked)
+        self.checks.equal(f"{when}: requests without an answer",
+                          self.shop.unanswered()[self.unanswered:], [])
+        self._check_nothing_missed(when)
+
+    def _check_nothing_missed(self, when):
+        for family in ("vethscope_capture_dropped_packets_total",
+                       "vethscope_unmatched_messages_total", "vethscope_series_rejected_total"):
+            self.checks.counts(f"{when}: {family}",
+                               self.prometheus.by(family, "service_name", "reason",
+                                                  where=f'pod="{self.pod}"'), {})
+
+
+def fixed_load(shop, comparison, checks):
+    shop.send("load", 1000)
+    comparison.check("a thousand visits")
+    asked = shop.asked()
+    checks.equal("what the customers asked for",
+                 sum(count for key, count in asked.items() if key[0] == "load"), 1000)
+    statuses = {key[-1] for key in asked}
+    checks.equal("statuses", statuses, {"200", "201", "204", "404", "500"})
+    graph = comparison.prometheus.by("traces_service_graph_request_total", "client", "server",
+                                     where=f'pod="{comparison.pod}", client!="unknown"')
+    edges = collections.Counter()
+    for (workload, service, *_), count in asked.items():
+        server = next(name for name, (found, _) in SERVICES.items() if found == service)
+        edges[workload, server] += count
+    checks.counts("the service graph", graph, edges)
+
+
+def change_of_pods(shop, comparison):
+    shop.customers()
+    shop.scale("catalogue", 4)
+    shop.scale("catalogue", 1)
+    shop.roll("front")
+    shop.roll("cart")
+    shop.send_home()
+    comparison.check("pods come, go and are replaced")
+
+
+def replaced_agent(node, release, shop, comparison):
+    """Its pod is deleted: the next one knows of connections that are older than itself."""
+    node.kubectl("delete", "pod", "-n", NAMESPACE, release.pod())
+    comparison.start(release.pod())
+    shop.send("after-restart", 200)
+    comparison.check("after the agent's pod was deleted")
+
+
+def restarted(node):
+    pods = node.get("pods", "-n", NAMESPACE)["items"]
+    status = pods[0]["status"]["containerStatuses"][0]
+    return status["restartCount"] == 1 and status["ready"]
+
+
+def killed_agent(node, release, shop, comparison):
+    """The same pod, another process: its counters begin again."""
+    pod, before = release.pod(), release.pid()
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: restarted(node), 60, "the agent's container to be restarted", pause=0.2)
+    born = float(pathlib.Path(f"/proc/{release.pid()}").stat().st_mtime)
+    wait_until(lambda: any(value > born - 5 for _, value in comparison.prometheus.query(
+        f'process_start_time_seconds{{pod="{pod}"}}')), 30, "a scrape of the new process")
+    comparison.start(pod)
+    shop.send("after-kill", 200)
+    comparison.check("after the agent was killed")
+
+
+def upgraded_chart(node, release, shop, comparison, checks):
+    before = release.pod()
+    release.upgrade()
+    checks.equal("an upgrade without a change keeps the pod", release.pod(), before)
+    release.upgrade(**{"config.metrics.body_sizes": "true"})
+    node.rolled_out(DAEMONSET, namespace=NAMESPACE)
+    after = release.pod()
+    checks.true("a changed value replaces the pod", after != before)
+    comparison.start(after)
+    shop.send("after-upgrade", 200)
+    comparison.check("after an upgrade")
+    checks.true("the changed value holds", comparison.prometheus.by(
+        "http_server_request_body_size_bytes_count", "service_name",
+        where=f'pod="{after}", service_namespace="{SHOP}"'))
+
+
+def main():
+    with Checks() as checks, Node(sandbox.enter()) as node:
+        release, shop = Release(node), Shop(node)
+        prometheus = Prometheus(node)
+        release.install()
+        shop.open()
+        comparison = Comparison(shop, prometheus, checks)
+        comparison.start(release.pod())
+        try:
+            fixed_load(shop, comparison, checks)
+            change_of_pods(shop, comparison)
+            replaced_agent(node, release, shop, comparison)
+            killed_agent(node, release, shop, comparison)
+            upgraded_chart(node, release, shop, comparison, checks)
+        except LabError:
+            print(node.kubectl("get", "pods,events", "-A", "-o", "wide"))
+            raise
+
+
+if __name__ == "__main__":
+    run(main)
