@@ -43,14 +43,13 @@ struct pipeline {
     struct tcp *tcp;
     struct pairing *pairing;
     struct naming *naming;
-    struct selection *selection;
+    struct selection *selection; /* NULL: nothing is left out */
     struct aggregate_shard *shard;
     struct exchange_sink shard_sink;
     struct exchange_sink tap;
     uint64_t memory_bytes;
     uint64_t frames;
     uint64_t results[DECODE_RESULT_COUNT];
-    uint64_t exchanges;
     int64_t shard_ticked_ns;
     struct published published;
 };
@@ -74,7 +73,7 @@ static void publish(struct pipeline *pipeline)
     for (unsigned i = 0; i < DECODE_RESULT_COUNT; i++) {
         publish_value(&published->results[i], pipeline->results[i]);
     }
-    publish_value(&published->exchanges, pipeline->exchanges);
+    publish_value(&published->exchanges, aggregate_shard_exchanges(pipeline->shard));
     publish_value(&published->flows, tcp.flows);
     publish_value(&published->flows_evicted, tcp.evicted);
     publish_value(&published->held_refused, tcp.held_refused);
@@ -83,17 +82,14 @@ static void publish(struct pipeline *pipeline)
     publish_value(&published->requests_refused, pairing.requests_refused);
 }
 
-/* ---- the sink behind the selection ---- */
+/* ---- the sink behind the selection, where there is a tap ---- */
 
 static void on_exchange(void *context, struct connection *connection,
                         const struct exchange *exchange)
 {
     struct pipeline *pipeline = context;
-    pipeline->exchanges++;
     pipeline->shard_sink.exchange(pipeline->shard_sink.context, connection, exchange);
-    if (pipeline->tap.exchange != NULL) {
-        pipeline->tap.exchange(pipeline->tap.context, connection, exchange);
-    }
+    pipeline->tap.exchange(pipeline->tap.context, connection, exchange);
 }
 
 static void on_event(void *context, struct connection *connection,
@@ -125,6 +121,12 @@ static struct aggregate_shard *new_shard(const struct pipeline_options *options)
         .interface_since = options->interface_since,
         .interface_context = options->interface_context};
     return aggregate_shard_new(&aggregate, options->directory);
+}
+
+static bool selects(const struct pipeline_options *options)
+{
+    return options->config->rule_count > 0 || options->own_port != 0 ||
+           options->own_address_count > 0;
 }
 
 static struct selection *new_selection(const struct pipeline_options *options,
@@ -198,19 +200,23 @@ static struct tcp *new_tcp(const struct pipeline_options *options, struct pairin
 /* From the last stage to the first: each is given where its results go. */
 static bool build_stages(struct pipeline *pipeline, const struct pipeline_options *options)
 {
-    struct exchange_sink counted = {
-        .context = pipeline, .exchange = on_exchange, .event = on_event};
     pipeline->shard = new_shard(options);
     if (pipeline->shard == NULL) {
         return false;
     }
     pipeline->shard_sink = aggregate_shard_sink(pipeline->shard);
-    pipeline->selection = new_selection(options, pipeline->shard, &counted);
-    if (pipeline->selection == NULL) {
-        return false;
+    struct exchange_sink next = pipeline->shard_sink;
+    if (pipeline->tap.exchange != NULL) {
+        next = (struct exchange_sink){pipeline, on_exchange, on_event};
     }
-    struct exchange_sink selected = selection_sink(pipeline->selection);
-    pipeline->naming = new_naming(options, pipeline->shard, &selected);
+    if (selects(options)) {
+        pipeline->selection = new_selection(options, pipeline->shard, &next);
+        if (pipeline->selection == NULL) {
+            return false;
+        }
+        next = selection_sink(pipeline->selection);
+    }
+    pipeline->naming = new_naming(options, pipeline->shard, &next);
     if (pipeline->naming == NULL) {
         return false;
     }

@@ -132,6 +132,11 @@ struct exchange_sink aggregate_shard_sink(struct aggregate_shard *shard)
     return (struct exchange_sink){.context = shard, .exchange = on_exchange, .event = on_event};
 }
 
+uint64_t aggregate_shard_exchanges(const struct aggregate_shard *shard)
+{
+    return shard->exchanges;
+}
+
 void aggregate_shard_set_directory(struct aggregate_shard *shard, const struct directory *directory)
 {
     shard->directory = directory;

@@ -60,6 +60,9 @@ struct aggregate_ends {
 void aggregate_shard_ends(const struct aggregate_shard *shard, const struct connection *connection,
                           struct aggregate_ends *ends_out);
 
+/* How many exchanges it was given; the worker's thread. */
+uint64_t aggregate_shard_exchanges(const struct aggregate_shard *shard);
+
 /* The worker's thread, about once a second, with the wall clock or the time of the packets: lets go
  * of series that were idle for too long. A jump of the clock counts as 10 seconds. */
 void aggregate_shard_tick(struct aggregate_shard *shard, int64_t now_ns);

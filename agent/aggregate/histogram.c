@@ -19,6 +19,8 @@
 #define BOUND_ROUNDING 0.05L
 /* Values up to this are the zero bucket; the same as Prometheus' client libraries use. */
 #define ZERO_THRESHOLD 0x1p-128
+/* The exponent of a double reads so much more than it is. */
+#define EXPONENT_BIAS INT64_C(1023)
 
 static uint64_t bits_of(double value)
 {
@@ -36,17 +38,24 @@ static uint64_t raw_bound(double bound, double scale)
     return raw >= 0x1p64L ? UINT64_MAX : (uint64_t)raw;
 }
 
-static void count_shorter(struct histogram_layout *layout)
+static uint64_t quarter_of(const struct histogram_layout *layout, uint64_t raw)
 {
-    uint32_t count = 0;
-    for (unsigned digits = 1; digits <= HISTOGRAM_DIGITS; digits++) {
-        while (count < layout->bound_count && layout->raw_bounds[count] < UINT64_C(1)
-                                                                              << (digits - 1)) {
+    return (measure_value(layout, raw) >> (MEASURE_MANTISSA_BITS - 2)) - layout->first_quarter;
+}
+
+static void count_below(struct histogram_layout *layout)
+{
+    size_t count = 0;
+    layout->first_quarter = 0;
+    layout->first_quarter = quarter_of(layout, 1);
+    for (uint64_t quarter = 0; quarter <= HISTOGRAM_QUARTERS; quarter++) {
+        while (count < layout->bound_count &&
+               (layout->raw_bounds[count] == 0 ||
+                quarter_of(layout, layout->raw_bounds[count]) < quarter)) {
             count++;
         }
-        layout->shorter[digits] = count;
+        layout->below[quarter] = (uint32_t)count;
     }
-    layout->shorter[HISTOGRAM_DIGITS + 1] = (uint32_t)layout->bound_count;
 }
 
 int histogram_layout_init(struct histogram_layout *layout, const double *bounds, size_t count,
@@ -65,7 +74,7 @@ int histogram_layout_init(struct histogram_layout *layout, const double *bounds,
         layout->bounds[i] = bounds[i];
         layout->raw_bounds[i] = raw_bound(bounds[i], scale);
     }
-    count_shorter(layout);
+    count_below(layout);
     return 0;
 }
 
@@ -73,6 +82,8 @@ void histogram_layout_resolve(struct histogram_layout *layout, int schema, int64
 {
     size_t count = (size_t)1 << schema;
     layout->schema = schema;
+    layout->per_power = (int64_t)count;
+    layout->first_index = -EXPONENT_BIAS * (int64_t)count - 1;
     layout->window = window;
     for (size_t i = 0; i < count; i++) {
         long double exponent = (long double)i / (long double)count;
@@ -159,6 +170,10 @@ int64_t histogram_stretch(const struct histogram_layout *layout, struct histogra
 void histogram_observe(const struct histogram_layout *layout, struct histogram *histogram,
                        uint64_t raw)
 {
+    if (raw == 0) {
+        measure_count_zero(histogram);
+        return;
+    }
     struct measure measure = measure_of(layout, raw);
     measure_count(layout, histogram, &measure);
 }
@@ -171,8 +186,9 @@ void histogram_observe_unknown(const struct histogram_layout *layout, struct his
 void histogram_exemplify(const struct histogram_layout *layout, struct histogram *histogram,
                          const struct histogram_exemplar *exemplar)
 {
-    struct histogram_exemplar *kept =
-        exemplars_in(layout, histogram) + measure_bucket(layout, exemplar->raw);
+    uint64_t raw = exemplar->raw;
+    size_t bucket = raw == 0 ? 0 : measure_bucket(layout, raw, measure_value(layout, raw));
+    struct histogram_exemplar *kept = exemplars_in(layout, histogram) + bucket;
     cell_set(&kept->trace_id[0], exemplar->trace_id[0]);
     cell_set(&kept->trace_id[1], exemplar->trace_id[1]);
     cell_set(&kept->raw, exemplar->raw);

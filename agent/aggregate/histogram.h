@@ -16,8 +16,8 @@
 #define HISTOGRAM_WINDOW_MIN 10
 /* So many that no more than one bucket begins in each. */
 #define HISTOGRAM_CELLS 512
-/* Binary digits of a raw value. */
-#define HISTOGRAM_DIGITS 64
+/* Quarters of powers of two that raw values reach, whatever a unit is. */
+#define HISTOGRAM_QUARTERS 264
 /* Hexadecimal digits of a trace id. */
 #define HISTOGRAM_TRACE_DIGITS 32
 
@@ -29,16 +29,20 @@ struct histogram_layout {
     double *bounds;       /* as exposed, in the unit: seconds or bytes */
     uint64_t *raw_bounds; /* the largest raw value each bucket takes */
     size_t bound_count;
-    double scale;   /* raw values in one unit: 1e9 for seconds, 1 for bytes */
-    uint64_t unit;  /* the same */
-    int schema;     /* that histograms begin with */
-    int64_t window; /* exponential buckets in use at most; more make the schema coarser */
+    double scale;        /* raw values in one unit: 1e9 for seconds, 1 for bytes */
+    uint64_t unit;       /* the same */
+    int schema;          /* that histograms begin with */
+    int64_t per_power;   /* 2^schema */
+    int64_t first_index; /* less 1, of the bucket where a double's exponent begins that reads 0 */
+    int64_t window;      /* exponential buckets in use at most; more make the schema coarser */
     /* Where the exponential buckets of one power of two begin, as the mantissas of doubles, and how
      * many of them begin below each of HISTOGRAM_CELLS equal parts of it. */
     uint64_t mantissas[(1 << HISTOGRAM_SCHEMA_MAX) + 1];
     uint16_t begun[HISTOGRAM_CELLS];
-    /* How many of the fixed bounds are shorter than so many binary digits. */
-    uint32_t shorter[HISTOGRAM_DIGITS + 2];
+    /* How many of the fixed bounds lie in lower quarters of a power of two than a value, counted
+     * from the quarter of the raw value 1. */
+    uint64_t first_quarter;
+    uint32_t below[HISTOGRAM_QUARTERS + 1];
 };
 
 /* The latest value of a bucket that came with a trace id. All fields are cells. */

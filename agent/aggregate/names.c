@@ -141,8 +141,7 @@ void names_release(struct aggregate_shard *shard, struct connection *connection)
     label_table_release(&shard->labels, names.address);
     /* Where it waits and that it did is not a name. */
     struct names none = {.guest = names.guest};
-    none.standing.waits = names.standing.waits;
-    none.standing.waited = names.standing.waited;
+    none.standing.waiting = names.standing.waiting;
     names_store(connection, &none);
 }
 
@@ -286,6 +285,13 @@ static bool incomplete(const struct connection *connection, const struct names *
            (client_side && (names->called == LABEL_NONE || names->address == LABEL_NONE));
 }
 
+void names_settle(const struct aggregate_shard *shard, struct names_standing *standing)
+{
+    bool known = names_known(standing->client_state) && names_known(standing->server_state);
+    standing->settled = standing->waiting != NAMES_WAITS &&
+                        (known || (shard->complete && !names_awaited(standing)));
+}
+
 struct names names_look_up(struct aggregate_shard *shard, struct connection *connection)
 {
     struct names names = names_load(connection);
@@ -297,6 +303,7 @@ struct names names_look_up(struct aggregate_shard *shard, struct connection *con
     }
     look_up_ends(shard, connection, &names);
     names.standing.epoch = shard->directory_epoch;
+    names_settle(shard, &names.standing);
     names_store(connection, &names);
     if (incomplete(connection, &names)) {
         /* All or nothing, and tried again, as series may be let go. */

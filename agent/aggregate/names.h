@@ -16,13 +16,20 @@ enum names_state {
     NAMES_OTHER,   /* named by where it is: its address, or "external" */
 };
 
+/* Whether it is in the lobby. */
+enum names_waiting {
+    NAMES_NEVER_WAITED,
+    NAMES_WAITS,
+    NAMES_WAITED, /* it had its time there */
+};
+
 /* How a connection's names stand: one word, for the look at every event. */
 struct names_standing {
     uint32_t epoch;       /* of the directory that was asked; 0: none yet */
     uint8_t client_state; /* enum names_state */
     uint8_t server_state;
-    bool waits;  /* in the lobby */
-    bool waited; /* it had its time there */
+    uint8_t waiting; /* enum names_waiting */
+    bool settled;    /* no better names are to be had, and it is not in the lobby */
 };
 
 /*
@@ -70,6 +77,9 @@ static inline bool names_awaited(const struct names_standing *standing)
 {
     return standing->client_state == NAMES_AWAITED || standing->server_state == NAMES_AWAITED;
 }
+
+/* Says whether they are settled, until the next directory. */
+void names_settle(const struct aggregate_shard *shard, struct names_standing *standing);
 
 /* Asks the directory about who is not known; not while requests are counted under the names that
  * the connection has. */

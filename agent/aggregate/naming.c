@@ -70,8 +70,8 @@ static void dismiss(struct naming *naming, uint32_t guest, enum naming_reason re
     struct connection *connection = lobby_connection(naming->lobby, guest);
     struct names names = names_load(connection);
     names.guest = 0;
-    names.standing.waits = false;
-    names.standing.waited = true;
+    names.standing.waiting = NAMES_WAITED;
+    names_settle(naming->shard, &names.standing);
     names_store(connection, &names);
     if (names_awaited(&names.standing)) {
         count_unnamed(naming->shard, reason, lobby_exchanges(naming->lobby, guest));
@@ -90,7 +90,8 @@ static uint32_t enter(struct naming *naming, struct connection *connection)
     }
     struct names names = names_load(connection);
     names.guest = guest;
-    names.standing.waits = true;
+    names.standing.waiting = NAMES_WAITS;
+    names.standing.settled = false;
     names_store(connection, &names);
     return guest;
 }
@@ -99,14 +100,14 @@ static uint32_t enter(struct naming *naming, struct connection *connection)
 static uint32_t guest_of(struct naming *naming, struct connection *connection)
 {
     struct names_standing standing = names_standing(connection);
-    if (standing.waits) {
+    if (standing.waiting == NAMES_WAITS) {
         return names_load(connection).guest;
     }
     if (standing.epoch != naming->shard->directory_epoch) {
         names_look_up(naming->shard, connection);
     }
-    bool waits =
-        naming->lobby != NULL && !standing.waited && names_worth_waiting(naming->shard, connection);
+    bool waits = naming->lobby != NULL && standing.waiting == NAMES_NEVER_WAITED &&
+                 names_worth_waiting(naming->shard, connection);
     return waits ? enter(naming, connection) : 0;
 }
 
@@ -114,9 +115,7 @@ static uint32_t guest_of(struct naming *naming, struct connection *connection)
 static bool is_settled(const struct naming *naming, const struct connection *connection)
 {
     struct names_standing standing = names_standing(connection);
-    bool known = names_known(standing.client_state) && names_known(standing.server_state);
-    return standing.epoch == naming->shard->directory_epoch && !standing.waits &&
-           (known || (naming->shard->complete && !names_awaited(&standing)));
+    return standing.epoch == naming->shard->directory_epoch && standing.settled;
 }
 
 /* What cannot be kept is told behind what was: returns the guest, 0 when it had to go itself. */
@@ -127,15 +126,36 @@ static uint32_t make_room(struct naming *naming, uint32_t guest, enum lobby_answ
     return leaving == guest ? 0 : guest;
 }
 
-static void on_exchange(void *context, struct connection *connection,
-                        const struct exchange *exchange)
+static void on_unsettled_event(struct naming *naming, struct connection *connection,
+                               const struct connection_event *event)
+{
+    bool closed = event->kind == CONNECTION_CLOSED; /* no reason to begin to wait */
+    uint32_t guest = closed ? names_load(connection).guest : guest_of(naming, connection);
+    while (guest != 0) {
+        enum lobby_answer answer = lobby_add_event(naming->lobby, guest, event);
+        if (answer == LOBBY_KEPT) {
+            return;
+        }
+        guest = make_room(naming, guest, answer);
+    }
+    naming->next.event(naming->next.context, connection, event);
+}
+
+static void on_event(void *context, struct connection *connection,
+                     const struct connection_event *event)
 {
     struct naming *naming = context;
-    enum naming_reason reason = NAMING_TIMEOUT;
     if (is_settled(naming, connection)) {
-        naming->next.exchange(naming->next.context, connection, exchange);
-        return;
+        naming->next.event(naming->next.context, connection, event);
+    } else {
+        on_unsettled_event(naming, connection, event);
     }
+}
+
+static void on_unsettled_exchange(struct naming *naming, struct connection *connection,
+                                  const struct exchange *exchange)
+{
+    enum naming_reason reason = NAMING_TIMEOUT;
     for (uint32_t guest = guest_of(naming, connection); guest != 0; reason = NAMING_FULL) {
         enum lobby_answer answer = lobby_add_exchange(naming->lobby, guest, exchange);
         if (answer == LOBBY_KEPT) {
@@ -150,24 +170,32 @@ static void on_exchange(void *context, struct connection *connection,
     naming->next.exchange(naming->next.context, connection, exchange);
 }
 
-static void on_event(void *context, struct connection *connection,
-                     const struct connection_event *event)
+/* The end of a request is told first: with none under way a connection may get other names. */
+static void split_exchange(struct naming *naming, struct connection *connection,
+                           const struct exchange *exchange)
+{
+    struct connection_event end = exchange_end(exchange);
+    struct exchange rest = *exchange;
+    rest.ends_request = false;
+    on_event(naming, connection, &end);
+    if (is_settled(naming, connection)) {
+        naming->next.exchange(naming->next.context, connection, &rest);
+    } else {
+        on_unsettled_exchange(naming, connection, &rest);
+    }
+}
+
+static void on_exchange(void *context, struct connection *connection,
+                        const struct exchange *exchange)
 {
     struct naming *naming = context;
     if (is_settled(naming, connection)) {
-        naming->next.event(naming->next.context, connection, event);
-        return;
+        naming->next.exchange(naming->next.context, connection, exchange);
+    } else if (exchange->ends_request) {
+        split_exchange(naming, connection, exchange);
+    } else {
+        on_unsettled_exchange(naming, connection, exchange);
     }
-    bool closed = event->kind == CONNECTION_CLOSED; /* no reason to begin to wait */
-    uint32_t guest = closed ? names_load(connection).guest : guest_of(naming, connection);
-    while (guest != 0) {
-        enum lobby_answer answer = lobby_add_event(naming->lobby, guest, event);
-        if (answer == LOBBY_KEPT) {
-            return;
-        }
-        guest = make_room(naming, guest, answer);
-    }
-    naming->next.event(naming->next.context, connection, event);
 }
 
 struct exchange_sink naming_sink(struct naming *naming)

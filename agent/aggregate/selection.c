@@ -89,9 +89,15 @@ static void on_exchange(void *context, struct connection *connection,
                         const struct exchange *exchange)
 {
     const struct selection *selection = context;
-    if (!is_own(selection, connection) && !is_own_delivery(selection, connection, exchange) &&
+    if (is_own(selection, connection)) {
+        return;
+    }
+    if (!is_own_delivery(selection, connection, exchange) &&
         !is_excluded(selection, connection, exchange)) {
         selection->next.exchange(selection->next.context, connection, exchange);
+    } else if (exchange->ends_request) { /* its beginning was told before anybody could know */
+        struct connection_event end = exchange_end(exchange);
+        selection->next.event(selection->next.context, connection, &end);
     }
 }
 

@@ -41,12 +41,6 @@ void series_table_fini(struct series_table *table)
     *table = (struct series_table){0};
 }
 
-struct series *series_table_slot(const struct series_table *table, uint32_t slot)
-{
-    void *series = (char *)table->slots + table->slot_size * slot;
-    return series;
-}
-
 struct series_key series_key_of(const struct series *series)
 {
     struct series_key key;
@@ -73,7 +67,7 @@ static uint32_t position_of(const struct series_table *table, const struct serie
     uint32_t position = hash & mask;
     while (table->index[position] != 0) {
         const struct series *series = series_table_slot(table, table->index[position] - 1);
-        if (series->hash == hash && memcmp(series->key, key, sizeof(*key)) == 0) {
+        if (series->hash == hash && series_has_key(series, key)) {
             break;
         }
         position = (position + 1) & mask;
@@ -91,17 +85,6 @@ uint32_t series_table_number(const struct series_table *table, const struct seri
 {
     size_t offset = (size_t)((const char *)series - (const char *)table->slots);
     return (uint32_t)(offset / table->slot_size) + 1;
-}
-
-struct series *series_table_check(const struct series_table *table, uint32_t number,
-                                  const struct series_key *key)
-{
-    if (number == 0 || number > table->touched) {
-        return NULL;
-    }
-    struct series *series = series_table_slot(table, number - 1);
-    bool same = series->generation != 0 && memcmp(series->key, key, sizeof(*key)) == 0;
-    return same ? series : NULL;
 }
 
 /* Returns the slot's number + 1, or 0. */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* One record. The cells up to `key` and the value are read by other threads. */
 struct series {
@@ -47,11 +48,8 @@ struct series *series_table_add(struct series_table *table, const struct series_
                                 int64_t now_ns);
 void series_table_remove(struct series_table *table, struct series *series);
 
-/* The worker's thread: a record's slot as a number to remember, never 0; and the record that is
- * there now, if it has this key. */
+/* The worker's thread: a record's slot as a number to remember, never 0. */
 uint32_t series_table_number(const struct series_table *table, const struct series *series);
-struct series *series_table_check(const struct series_table *table, uint32_t number,
-                                  const struct series_key *key);
 
 /* The key of a record; the worker's thread. */
 struct series_key series_key_of(const struct series *series);
@@ -67,7 +65,33 @@ static inline void series_write_end(struct series *series)
     cell_set(&series->sequence, series->sequence + 1);
 }
 
-struct series *series_table_slot(const struct series_table *table, uint32_t slot);
+static inline struct series *series_table_slot(const struct series_table *table, uint32_t slot)
+{
+    void *series = (char *)table->slots + table->slot_size * slot;
+    return series;
+}
+
+static inline bool series_has_key(const struct series *series, const struct series_key *key)
+{
+    uint64_t words[SERIES_KEY_CELLS];
+    memcpy(words, key, sizeof(words));
+    uint64_t differ = 0;
+    for (size_t i = 0; i < SERIES_KEY_CELLS; i++) {
+        differ |= words[i] ^ series->key[i];
+    }
+    return differ == 0;
+}
+
+/* The worker's thread: the record that is at a remembered number now, if it has this key. */
+static inline struct series *series_table_check(const struct series_table *table, uint32_t number,
+                                                const struct series_key *key)
+{
+    if (number == 0 || number > table->touched) {
+        return NULL;
+    }
+    struct series *series = series_table_slot(table, number - 1);
+    return series->generation != 0 && series_has_key(series, key) ? series : NULL;
+}
 
 /* Any thread. Readers copy between the two calls and keep the copy only if the second says that
  * nothing changed; then they start over. */

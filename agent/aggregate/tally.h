@@ -74,3 +74,7 @@ static inline struct tally *tally_find(struct aggregate_shard *shard, struct nam
     struct tally *tally = &shard->tallies[*number];
     return tally_is(shard, tally, key) ? tally : tally_look_up(shard, key, number);
 }
+
+/* Counts an exchange of the tally's key, in all that it counts in. */
+void tally_count(struct aggregate_shard *shard, struct tally *tally,
+                 const struct exchange *exchange);

@@ -1,5 +1,11 @@
 #include "agent/exchange/exchange.h"
 
+struct connection_event exchange_end(const struct exchange *exchange)
+{
+    return (struct connection_event){
+        .kind = CONNECTION_REQUEST_ENDED, .amount = 1, .method = exchange->method};
+}
+
 const char *exchange_outcome_name(enum exchange_outcome outcome)
 {
     static const char *const names[] = {

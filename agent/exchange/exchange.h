@@ -60,6 +60,7 @@ struct exchange {
     enum exchange_reason reason;
     enum exchange_sampling sampling;
     bool ambiguous;
+    bool ends_request; /* stands for a CONNECTION_REQUEST_ENDED as well */
 };
 
 /* What happens to a connection beside its exchanges. */
@@ -74,7 +75,7 @@ enum connection_event_kind {
     CONNECTION_BLIND,             /* not HTTP/1.x; `protocol` says what; once */
     CONNECTION_BLIND_BYTES,       /* amount; with the same `protocol` */
     CONNECTION_REQUEST_BEGAN,     /* `method`; balanced by one REQUEST_ENDED */
-    CONNECTION_REQUEST_ENDED,     /* `method`; before or with its exchange */
+    CONNECTION_REQUEST_ENDED,     /* `method`; before its exchange, else that `ends_request` */
     CONNECTION_CLOSED,            /* the last event: `slots` may be let go */
 };
 
@@ -93,3 +94,6 @@ struct exchange_sink {
     void (*event)(void *context, struct connection *connection,
                   const struct connection_event *event);
 };
+
+/* The event that an exchange stands for which `ends_request`. */
+struct connection_event exchange_end(const struct exchange *exchange);

@@ -9,9 +9,10 @@ static bool is_known(int64_t time_ns)
     return time_ns != EXCHANGE_TIME_UNKNOWN;
 }
 
+/* Nothing is before a time that is not known. */
 static bool goes_back(int64_t from_ns, int64_t to_ns)
 {
-    return is_known(from_ns) && is_known(to_ns) && to_ns < from_ns;
+    return to_ns < from_ns && is_known(to_ns);
 }
 
 /* Packets without a time: nobody knows when anything was. */
@@ -106,7 +107,7 @@ struct request *report_request_began(struct pairing *pairing, struct conversatio
     struct exchange lost = *exchange;
     lost.outcome = EXCHANGE_REQUEST_ONLY;
     lost.reason = EXCHANGE_REASON_EVICTED;
-    send_event(pairing, conversation, CONNECTION_REQUEST_ENDED, exchange->method);
+    lost.ends_request = true;
     send_exchange(pairing, conversation, &lost, false);
     return NULL;
 }
@@ -127,7 +128,7 @@ void report_request(struct pairing *pairing, struct conversation *conversation,
     unlink_request(conversation, request);
     request->exchange.outcome = outcome;
     request->exchange.reason = reason;
-    report_request_over(pairing, conversation, request);
+    request->exchange.ends_request = !request->counted;
     send_exchange(pairing, conversation, &request->exchange, request->stepped);
     request_give(&pairing->requests, request);
 }

@@ -41,6 +41,8 @@ static void on_exchange(void *context, struct connection *connection,
                         const struct exchange *exchange)
 {
     struct stages *stages = context;
+    stages->active -= exchange->ends_request;
+    require(stages->active >= 0);
     struct event_texts texts;
     struct aggregate_ends ends;
     pipeline_ends(stages->pipeline, connection, &ends);

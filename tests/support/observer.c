@@ -126,19 +126,6 @@ static void write_exchange(struct observer *observer, const struct exchange *exc
     write_text(observer, "\n");
 }
 
-static void on_exchange(void *context, struct connection *connection,
-                        const struct exchange *exchange)
-{
-    struct observer *observer = context;
-    (void)connection;
-    observer->exchanges++;
-    if (observer->exchange != NULL) {
-        observer->exchange(observer->context, exchange);
-    } else {
-        write_exchange(observer, exchange);
-    }
-}
-
 /* ---- events ---- */
 
 static struct observer_protocol *protocol_of(struct observer *observer, const char *name)
@@ -240,6 +227,22 @@ static void on_event(void *context, struct connection *connection,
     count_event(observer, event);
     if (observer->options.show_events) {
         write_event(observer, event);
+    }
+}
+
+static void on_exchange(void *context, struct connection *connection,
+                        const struct exchange *exchange)
+{
+    struct observer *observer = context;
+    if (exchange->ends_request) {
+        struct connection_event end = exchange_end(exchange);
+        on_event(context, connection, &end);
+    }
+    observer->exchanges++;
+    if (observer->exchange != NULL) {
+        observer->exchange(observer->context, exchange);
+    } else {
+        write_exchange(observer, exchange);
     }
 }
 

@@ -111,11 +111,16 @@ static void test_unknown_counts_without_a_value(void **state)
     free(histogram);
 }
 
+static int64_t index_of(uint64_t raw)
+{
+    return measure_index(&layout, measure_value(&layout, raw));
+}
+
 /* The definition, in long double: (base^i, base^(i+1)]. */
 static void check_index(uint64_t raw)
 {
     double value = (double)raw / 1e9;
-    int64_t index = measure_index(&layout, raw);
+    int64_t index = index_of(raw);
     long double low = exp2l((long double)index / (1 << HISTOGRAM_SCHEMA));
     long double high = exp2l((long double)(index + 1) / (1 << HISTOGRAM_SCHEMA));
     /* Bounds are doubles, so a value is compared with the double nearest to the bound. */
@@ -135,10 +140,10 @@ static void test_exponential_index(void **state)
         }
     }
     /* Powers of two are the last value of their bucket. */
-    assert_int_equal(measure_index(&layout, 1000000000), -1);
-    assert_int_equal(measure_index(&layout, 1000000001), 0);
-    assert_int_equal(measure_index(&layout, 2000000000), 31);
-    assert_int_equal(measure_index(&layout, 500000000), -33);
+    assert_int_equal(index_of(1000000000), -1);
+    assert_int_equal(index_of(1000000001), 0);
+    assert_int_equal(index_of(2000000000), 31);
+    assert_int_equal(index_of(500000000), -33);
     check_index(UINT64_MAX);
 }
 
@@ -161,7 +166,7 @@ static void test_window_at_its_bound(void **state)
     histogram_observe(&layout, histogram, 1000000001);  /* bucket 0 */
     histogram_observe(&layout, histogram, 31300000000); /* bucket 158 */
     histogram_observe(&layout, histogram, 32000000000); /* bucket 159, the last */
-    assert_int_equal(measure_index(&layout, 32000000000), HISTOGRAM_WINDOW - 1);
+    assert_int_equal(index_of(32000000000), HISTOGRAM_WINDOW - 1);
     assert_int_equal(histogram->coarsened, 0);
     assert_int_equal(histogram->width, HISTOGRAM_WINDOW);
     histogram_observe(&layout, histogram, 32000000001); /* bucket 160 */
@@ -198,8 +203,7 @@ static void test_coarsening_keeps_counts(void **state)
         assert_true(shown.schema >= 1);
         for (size_t i = 0; i < 500; i++) {
             if (values[i] > 0) {
-                int64_t index =
-                    measure_index(&layout, values[i]) >> (HISTOGRAM_SCHEMA - shown.schema);
+                int64_t index = index_of(values[i]) >> (HISTOGRAM_SCHEMA - shown.schema);
                 assert_in_range(index - shown.first_index, 0, shown.count - 1);
                 assert_true(counts[index - shown.first_index]-- > 0);
             }
@@ -261,11 +265,11 @@ static void test_schemas(void **state)
             long double bound = exp2l((long double)i / (long double)size) * 1e9L;
             uint64_t below = (uint64_t)floorl(bound - 1);
             uint64_t above = (uint64_t)ceill(bound + 1);
-            assert_int_equal(measure_index(&layout, below), i - 1);
-            assert_int_equal(measure_index(&layout, above), i);
+            assert_int_equal(index_of(below), i - 1);
+            assert_int_equal(index_of(above), i);
         }
-        assert_int_equal(measure_index(&layout, 1000000000), -1); /* 1 s ends its bucket */
-        assert_int_equal(measure_index(&layout, 4000000000), 2 * size - 1);
+        assert_int_equal(index_of(1000000000), -1); /* 1 s ends its bucket */
+        assert_int_equal(index_of(4000000000), 2 * size - 1);
     }
     histogram_layout_resolve(&layout, HISTOGRAM_SCHEMA, HISTOGRAM_WINDOW);
 }
