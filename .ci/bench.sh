@@ -14,8 +14,8 @@ printf '\n== bench_read\n'
 python3 tests/bench/bench_read.py
 printf '\n== bench_blind\n'
 python3 tests/bench/bench_blind.py
-printf '\n== bench_otlp_instructions\n'
-python3 tests/bench/bench_otlp_instructions.py
+printf '\n== bench_exporters\n'
+python3 tests/bench/bench_exporters.py
 printf '\n== bench_events_kafka\n'
 python3 tests/bench/bench_events_kafka.py
 if tests/kube/build.py --check 2>/dev/null; then

@@ -1,14 +1,19 @@
-/* bench_events: what an exchange costs as an event, step by step: in the worker's hands, encoded,
- * and all the way into a file. bench_events kafka BROKERS: all the way into Kafka. */
+/*
+ * What an exchange costs as an event, step by step: in the worker's hands, encoded, and all the way
+ * into a file, to an HTTP receiver, into Kafka.
+ *   bench_events                           every step that needs nobody else
+ *   bench_events STEP [EVENTS [RECEIVER]]  one of them: a URL for http, brokers for kafka. With so
+ *                                          few events that all have room, nothing is waited for:
+ *                                          so instructions are counted.
+ */
 #include "agent/commands/event.h"
 #include "exporters/delivery/packed_record.h"
 #include "exporters/events/event_protobuf.h"
 #include "exporters/events/events_exporter.h"
 
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,16 +21,14 @@
 #define DELIVERED_EVENTS 3000000
 #define RING_BYTES ((size_t)64 << 20)
 #define WORKER_RING_BYTES ((size_t)4 << 20)
-#define WORKER_ROUNDS 20
 /* The delivery thread has looked into the ring by then. */
 #define TICK_US 120000
 #define QUEUE_BYTES ((uint64_t)256 << 20)
+#define HTTP_BATCH_BYTES ((uint64_t)1 << 20)
 
 struct measure {
     int64_t started_ns;
     int64_t started_cpu_ns; /* of the process */
-    uint64_t started_instructions;
-    int counter; /* -1: this machine counts none */
 };
 
 static int64_t now_ns(void)
@@ -33,49 +36,26 @@ static int64_t now_ns(void)
     return sender_now_ns();
 }
 
-static int64_t cpu_ns(void)
+static int64_t clock_ns(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    clock_gettime(clock, &now);
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static uint64_t instructions(const struct measure *measure)
-{
-    uint64_t count = 0;
-    return measure->counter >= 0 && read(measure->counter, &count, sizeof(count)) > 0 ? count : 0;
-}
-
-/* Of this thread, in user space. */
 static struct measure begin(void)
 {
-    struct perf_event_attr attributes = {.type = PERF_TYPE_HARDWARE,
-                                         .size = sizeof(attributes),
-                                         .config = PERF_COUNT_HW_INSTRUCTIONS,
-                                         .exclude_kernel = 1,
-                                         .exclude_hv = 1};
-    struct measure measure = {0};
-    measure.counter = (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0);
-    measure.started_instructions = instructions(&measure);
-    measure.started_ns = now_ns();
-    measure.started_cpu_ns = cpu_ns();
-    return measure;
+    return (struct measure){.started_ns = now_ns(),
+                            .started_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID)};
 }
 
-static void end(const struct measure *measure, const char *what, uint64_t events)
+static void end(const struct measure *measure, const char *what, unsigned events)
 {
-    double cpu = (double)(cpu_ns() - measure->started_cpu_ns) / (double)events;
+    int64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - measure->started_cpu_ns;
+    double cpu = (double)cpu_ns / (double)events;
     double ns = (double)(now_ns() - measure->started_ns) / (double)events;
-    uint64_t count = instructions(measure) - measure->started_instructions;
-    printf("%-28s %7.0f ns of CPU (%5.2f million/s a core), %7.0f ns passed (%5.2f million/s)",
+    printf("%-28s %7.0f ns of CPU (%5.2f million/s a core), %7.0f ns passed (%5.2f million/s)\n",
            what, cpu, 1e3 / cpu, ns, 1e3 / ns);
-    if (count > 0) {
-        printf(", %.0f instructions", (double)count / (double)events);
-    }
-    printf("\n");
-    if (measure->counter >= 0) {
-        close(measure->counter);
-    }
 }
 
 /* As a service between others sees them: names known, tracing on. */
@@ -123,8 +103,9 @@ static struct exchange_record usual_record(unsigned number)
                                     .connect_ns = RECORD_UNKNOWN};
 }
 
-static void bench_encode(void)
+static void bench_encode(unsigned events, const char *receiver)
 {
+    (void)receiver;
     struct event_protobuf encoder;
     struct byte_writer out;
     struct exchange_record records[16];
@@ -135,7 +116,7 @@ static void bench_encode(void)
         records[i] = usual_record(i);
     }
     struct measure measure = begin();
-    for (unsigned i = 0; i < EVENTS; i++) {
+    for (unsigned i = 0; i < events; i++) {
         if (out.length > 65536) {
             bytes += out.length;
             byte_writer_reset(&out);
@@ -143,8 +124,8 @@ static void bench_encode(void)
         event_protobuf_append(&encoder, &records[i % 16], &out);
     }
     bytes += out.length;
-    end(&measure, "encoded, one core", EVENTS);
-    printf("%-28s %7.0f bytes\n", "one event", (double)bytes / EVENTS);
+    end(&measure, "encoded, one core", events);
+    printf("%-28s %7.0f bytes\n", "one event", (double)bytes / (double)events);
     byte_writer_fini(&out);
     event_protobuf_fini(&encoder);
 }
@@ -157,8 +138,9 @@ static struct slice slice_from(struct text text)
 }
 
 /* Addresses as text, and who is behind them. */
-static void bench_record(void)
+static void bench_record(unsigned events, const char *receiver)
 {
+    (void)receiver;
     const uint8_t addresses[2][4] = {{10, 244, 3, 17}, {10, 244, 1, 9}};
     struct connection connection = {.client = {address_from_ipv4(addresses[0]), 40312},
                                     .server = {address_from_ipv4(addresses[1]), 8080}};
@@ -176,14 +158,14 @@ static void bench_record(void)
                                 .status = 200};
     uint64_t sum = 0;
     struct measure measure = begin();
-    for (unsigned i = 0; i < EVENTS; i++) {
+    for (unsigned i = 0; i < events; i++) {
         struct event_texts texts;
         connection.client.port = (uint16_t)i;
         struct aggregate_ends ends = event_ends(directory, &connection);
         struct exchange_record record = event_record(&connection, &exchange, &ends, &texts);
         sum += record.client.length + record.server_service.length;
     }
-    end(&measure, sum > 0 ? "made a record, with names" : "", EVENTS);
+    end(&measure, sum > 0 ? "made a record, with names" : "", events);
     directory_free(directory);
 }
 
@@ -205,49 +187,51 @@ static void lose_nothing(void *context, enum exporter_loss loss, uint64_t record
     (void)records;
 }
 
-static int64_t thread_cpu_ns(void)
+/* A ring, half filled again and again; emptying it is another thread's. */
+static void bench_ring(unsigned events, const char *receiver)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
-/* A ring of the default size, half filled again and again; emptying it is another thread's. */
-static void bench_worker(void)
-{
+    (void)receiver;
     uint64_t sum = 0;
+    struct exchange_record record = usual_record(0);
+    unsigned portion = (unsigned)(WORKER_RING_BYTES / 2 / packed_record_size(&record));
     struct delivery_outlet outlet = {
         .context = &sum, .lose = lose_nothing, .take = take_nothing, .tick = tick_nothing};
     struct delivery_options options = {
         .outlets = &outlet, .outlet_count = 1, .inlet_count = 1, .ring_bytes = WORKER_RING_BYTES};
-    struct exchange_record record = usual_record(0);
-    unsigned portion = (unsigned)(WORKER_RING_BYTES / 2 / packed_record_size(&record));
     int64_t spent_ns = 0;
+    unsigned rounds = events <= portion ? 1 : events / portion;
+    portion = events <= portion ? events : portion;
     struct delivery *delivery = delivery_new(&options);
-    delivery_start(delivery);
-    for (unsigned round = 0; round < WORKER_ROUNDS; round++) {
-        int64_t started_ns = thread_cpu_ns();
+    if (rounds > 1) { /* else nobody need empty it */
+        delivery_start(delivery);
+    }
+    for (unsigned round = 0; round < rounds; round++) {
+        int64_t started_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
         for (unsigned i = 0; i < portion; i++) {
             delivery_offer(delivery_inlet(delivery, 0), &record);
         }
-        spent_ns += round > 0 ? thread_cpu_ns() - started_ns : 0; /* not its first pages */
-        usleep(TICK_US);
+        /* Not its first pages. */
+        spent_ns += round > 0 ? clock_ns(CLOCK_THREAD_CPUTIME_ID) - started_ns : 0;
+        usleep(rounds > 1 ? TICK_US : 0);
     }
-    printf("%-28s %7.0f ns of CPU\n", "put into the worker's ring",
-           (double)spent_ns / ((double)portion * (WORKER_ROUNDS - 1)));
+    if (rounds > 1) {
+        printf("%-28s %7.0f ns of CPU\n", "put into the worker's ring",
+               (double)spent_ns / ((double)portion * (rounds - 1)));
+    }
     delivery_free(delivery);
 }
 
 /* ---- all the way ---- */
 
 /* Offers as fast as the ring takes; a full ring is waited for here, where nothing else is to do. */
-static void offer_all(struct delivery *delivery, const struct exporter_health *health)
+static void offer_all(struct delivery *delivery, const struct exporter_health *health,
+                      unsigned events)
 {
     struct exchange_record records[16];
     for (unsigned i = 0; i < 16; i++) {
         records[i] = usual_record(i);
     }
-    for (unsigned i = 0; i < DELIVERED_EVENTS; i++) {
+    for (unsigned i = 0; i < events; i++) {
         uint64_t queued = exporter_health_get(&health->queue_bytes);
         while ((i % 1024 == 0 && i - exporter_health_get(&health->accepted) > 40000) ||
                queued > QUEUE_BYTES / 2) {
@@ -258,7 +242,7 @@ static void offer_all(struct delivery *delivery, const struct exporter_health *h
     }
 }
 
-static void bench_delivery(const struct events_options *options, const char *what)
+static void bench_delivery(const struct events_options *options, const char *what, unsigned events)
 {
     char error[EVENTS_ERROR_SIZE];
     struct events_exporter *exporter = events_exporter_new(options, error);
@@ -273,25 +257,23 @@ static void bench_delivery(const struct events_options *options, const char *wha
     const struct exporter_health *health = NULL;
     events_exporter_healths(exporter, &health);
     struct measure measure = begin();
-    measure.counter = -1; /* several threads */
     events_exporter_start(exporter);
     delivery_start(delivery);
-    offer_all(delivery, health);
+    offer_all(delivery, health, events);
     delivery_stop(delivery);
     events_exporter_order_stop(exporter, now_ns() + INT64_C(60000000000));
     events_exporter_stop(exporter);
-    end(&measure, what, DELIVERED_EVENTS);
+    end(&measure, what, events);
     uint64_t sent = exporter_health_get(&health->sent);
-    if (sent != DELIVERED_EVENTS) {
-        fprintf(stderr, "%s: only %lu of %d arrived\n", what, (unsigned long)sent,
-                DELIVERED_EVENTS);
+    if (sent != events) {
+        fprintf(stderr, "%s: only %lu of %u arrived\n", what, (unsigned long)sent, events);
         exit(1);
     }
     delivery_free(delivery);
     events_exporter_free(exporter);
 }
 
-static void bench_file(enum compression compression, const char *what)
+static void write_file(enum compression compression, const char *what, unsigned events)
 {
     char path[] = "/tmp/vethscope-bench-XXXXXX";
     int fd = mkstemp(path);
@@ -304,24 +286,72 @@ static void bench_file(enum compression compression, const char *what)
                                      .queue_bytes = QUEUE_BYTES,
                                      .retry_max_ms = 1000};
     close(fd);
-    bench_delivery(&options, what);
+    bench_delivery(&options, what, events);
     unlink(path);
 }
 
+static void bench_file(unsigned events, const char *receiver)
+{
+    (void)receiver;
+    write_file(COMPRESSION_NONE, "into a file", events);
+}
+
+static void bench_file_zstd(unsigned events, const char *receiver)
+{
+    (void)receiver;
+    write_file(COMPRESSION_ZSTD, "into a file, zstd", events);
+}
+
+static void bench_http(unsigned events, const char *receiver)
+{
+    struct events_options options = {.http_url = receiver,
+                                     .http = {.compression = COMPRESSION_ZSTD, .timeout_ms = 60000},
+                                     .http_batch_bytes = HTTP_BATCH_BYTES,
+                                     .http_batch_ms = 1000,
+                                     .queue_bytes = QUEUE_BYTES,
+                                     .retry_max_ms = 1000};
+    bench_delivery(&options, "to an HTTP receiver, zstd", events);
+}
+
+static void bench_kafka(unsigned events, const char *receiver)
+{
+    struct events_options options = {
+        .kafka = {.brokers = receiver, .topic = "bench", .compression = "zstd"},
+        .queue_bytes = QUEUE_BYTES,
+        .retry_max_ms = 1000};
+    bench_delivery(&options, "into Kafka, zstd", events);
+}
+
+static const struct step {
+    const char *name;
+    void (*run)(unsigned events, const char *receiver);
+    unsigned events; /* usually */
+    bool receiver;   /* it needs one */
+} steps[] = {
+    {"record", bench_record, EVENTS, false},
+    {"ring", bench_ring, EVENTS / 40, false},
+    {"encode", bench_encode, EVENTS, false},
+    {"file", bench_file, DELIVERED_EVENTS, false},
+    {"file-zstd", bench_file_zstd, DELIVERED_EVENTS, false},
+    {"http", bench_http, DELIVERED_EVENTS, true},
+    {"kafka", bench_kafka, DELIVERED_EVENTS, true},
+};
+
 int main(int argc, char **argv)
 {
-    if (argc == 3) {
-        struct events_options options = {
-            .kafka = {.brokers = argv[2], .topic = "bench", .compression = "zstd"},
-            .queue_bytes = QUEUE_BYTES,
-            .retry_max_ms = 1000};
-        bench_delivery(&options, "into Kafka, zstd");
-        return 0;
+    const char *receiver = argc > 3 ? argv[3] : NULL;
+    bool ran = false;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        const struct step *step = &steps[i];
+        bool named = argc > 1 && strcmp(argv[1], step->name) == 0;
+        if ((argc == 1 && !step->receiver) || (named && step->receiver == (receiver != NULL))) {
+            long events = argc > 2 ? atol(argv[2]) : 0;
+            step->run(events > 0 ? (unsigned)events : step->events, receiver);
+            ran = true;
+        }
     }
-    bench_record();
-    bench_worker();
-    bench_encode();
-    bench_file(COMPRESSION_NONE, "into a file");
-    bench_file(COMPRESSION_ZSTD, "into a file, zstd");
-    return 0;
+    if (!ran) {
+        fprintf(stderr, "usage: bench_events [STEP [EVENTS [URL|BROKERS]]]\n");
+    }
+    return ran ? EXIT_SUCCESS : EXIT_FAILURE;
 }

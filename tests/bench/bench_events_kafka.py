@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Events per second into a real Kafka broker on this machine, as bench_events counts them."""
+"""Events per second into a real Kafka broker on this machine, as bench_events counts them, and the
+instructions that each takes."""
 
 import os
 import pathlib
@@ -9,10 +10,12 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "receivers" / "kafka")]
 
+import callgrind  # noqa: E402
 from broker import PORT, Broker  # noqa: E402
 from lab import Lab, command, run  # noqa: E402
 
 PROGRAM = os.environ.get("BENCH_EVENTS", str(ROOT / "build/release/tests/bench/bench_events"))
+EVENTS, COUNTED_EVENTS = 3000000, 10000
 
 
 def main():
@@ -25,7 +28,11 @@ def main():
         lab.node.ip("addr", "add", "192.0.2.1/32", "dev", "lo")
         broker = Broker(lab)
         broker.start()
-        print(command(*lab.node.enter_command, PROGRAM, "kafka", f"127.0.0.1:{PORT}"), end="")
+        enter, receiver = lab.node.enter_command, f"127.0.0.1:{PORT}"
+        print(command(*enter, PROGRAM, "kafka", str(EVENTS), receiver), end="", flush=True)
+        counted = callgrind.each(lambda events: [PROGRAM, "kafka", events, receiver],
+                                 COUNTED_EVENTS, enter)
+        print(f"{counted:.0f} instructions each")
 
 
 if __name__ == "__main__":
