@@ -108,17 +108,29 @@ void http_framing_transfer_encoding(struct http_head *head, struct http_slice va
     }
 }
 
-void http_framing_connection(struct http_head *head, struct http_slice value)
+/* What an option of Connection says, or 0. */
+static inline uint32_t connection_flag(struct http_slice option)
+{
+    if (is_word(option, "keep-alive"))
+        return KEEP_ALIVE;
+    if (is_word(option, "close"))
+        return HTTP_HEAD_CLOSE;
+    return is_word(option, "upgrade") ? HTTP_HEAD_UPGRADE : 0;
+}
+
+static void add_connection_list(struct http_head *head, struct http_slice list)
 {
     struct http_slice item;
-    while (take_item(&value, &item)) {
-        if (is_word(item, "close"))
-            head->flags |= HTTP_HEAD_CLOSE;
-        else if (is_word(item, "keep-alive"))
-            head->flags |= KEEP_ALIVE;
-        else if (is_word(item, "upgrade"))
-            head->flags |= HTTP_HEAD_UPGRADE;
-    }
+    while (take_item(&list, &item))
+        head->flags |= connection_flag(item);
+}
+
+void http_framing_connection(struct http_head *head, struct http_slice value)
+{
+    uint32_t only = connection_flag(value);
+    head->flags |= only;
+    if (only == 0)
+        add_connection_list(head, value);
 }
 
 void http_framing_expect(struct http_head *head, struct http_slice value)

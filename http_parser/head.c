@@ -1,16 +1,21 @@
 #include "http_parser/head.h"
 
 #include "http_parser/fields.h"
+#include "http_parser/plain.h"
 #include "http_parser/start_line.h"
 
 #include <string.h>
 
 /*
- * A head that arrives whole is read in one pass. One that does not is read as far as it is there,
- * which refuses what cannot be HTTP/1.x at once, and is then only searched for its end, new bytes
- * alone, until it is whole; then it is read a second and last time. Between the calls `scanned`
- * holds twice the number of bytes searched, plus one when the first line was whole and valid: a
- * head ends at an empty line behind it, never before.
+ * There are two readers: a fast one for plain heads (plain.h), and the careful one, here, which is
+ * asked when the fast one finds a head odd, and knows what is to be made of every byte. Machines
+ * without vectors have the careful one alone.
+ *
+ * A head that does not arrive whole is read as far as it is there, which refuses what cannot be
+ * HTTP/1.x at once, and is then only searched for its end, new bytes alone, until it is whole; then
+ * it is read a last time. Between the calls `scanned` holds twice the number of bytes searched,
+ * plus one when the first line was whole and valid: a head ends at an empty line behind it, never
+ * before.
  */
 typedef enum http_result start_line_reader(const char **at, const char *end,
                                            struct http_head *head);
@@ -40,7 +45,8 @@ static bool may_be_complete(const char *bytes, const char *line, const char *end
 }
 
 static enum http_result parse(const char *bytes, size_t length, size_t *scanned,
-                              start_line_reader *read_line, struct http_head *head_out)
+                              http_plain_reader *read_plain, start_line_reader *read_line,
+                              struct http_head *head_out)
 {
     if (length == 0)
         return HTTP_INCOMPLETE;
@@ -54,14 +60,20 @@ static enum http_result parse(const char *bytes, size_t length, size_t *scanned,
         *scanned = length * 2 + (*scanned & LINE_IS_WHOLE);
         return HTTP_INCOMPLETE;
     }
-    struct http_head head = {0};
     const char *at = line;
+    enum http_walk walk = read_plain(bytes, &at, end, head_out);
+    if (walk == HTTP_WALK_DONE) {
+        head_out->length = (size_t)(at - bytes);
+        *scanned = 0;
+        return HTTP_DONE;
+    }
+    struct http_head head = {0};
     enum http_result result = read_line(&at, end, &head);
     if (result != HTTP_DONE) {
         *scanned = length * 2;
         return result;
     }
-    if (http_fields_parse(&at, end, &head) != HTTP_DONE) {
+    if (walk == HTTP_WALK_INCOMPLETE || http_fields_parse(&at, end, &head) != HTTP_DONE) {
         *scanned = length * 2 + LINE_IS_WHOLE;
         return HTTP_INCOMPLETE;
     }
@@ -74,11 +86,11 @@ static enum http_result parse(const char *bytes, size_t length, size_t *scanned,
 enum http_result http_request_head_parse(const char *bytes, size_t length, size_t *scanned,
                                          struct http_head *head_out)
 {
-    return parse(bytes, length, scanned, http_start_line_request, head_out);
+    return parse(bytes, length, scanned, http_plain_request, http_start_line_request, head_out);
 }
 
 enum http_result http_response_head_parse(const char *bytes, size_t length, size_t *scanned,
                                           struct http_head *head_out)
 {
-    return parse(bytes, length, scanned, http_start_line_response, head_out);
+    return parse(bytes, length, scanned, http_plain_response, http_start_line_response, head_out);
 }

@@ -4,11 +4,10 @@
 
 #include <string.h>
 
-/* "HTTP/1." is followed by one digit, any minor version of 1. */
 static const char version_prefix[] = "HTTP/1.";
 enum {
     PREFIX_LENGTH = sizeof(version_prefix) - 1,
-    VERSION_LENGTH = PREFIX_LENGTH + 1
+    VERSION_LENGTH = HTTP_VERSION_LENGTH
 };
 
 const char *http_start_line_skip_empty(const char *at, const char *end)
@@ -30,9 +29,16 @@ static const char *trim_spaces(const char *start, const char *end)
     return end;
 }
 
-static bool is_version(const char *at)
+/* In two words that overlap, which compilers read in place. */
+bool http_start_line_is_version(const char *at)
 {
-    return memcmp(at, version_prefix, PREFIX_LENGTH) == 0 && http_chars_is_digit(at[PREFIX_LENGTH]);
+    enum {
+        WORD = 4,
+        SECOND = PREFIX_LENGTH - WORD
+    };
+    return memcmp(at, version_prefix, WORD) == 0 &&
+           memcmp(at + SECOND, version_prefix + SECOND, WORD) == 0 &&
+           http_chars_is_digit(at[PREFIX_LENGTH]);
 }
 
 /* A method that ends, or may still end, within its bound. */
@@ -65,7 +71,7 @@ static enum http_result read_request(const char **at, const char *end, struct ht
     if (version_end - method_end <= VERSION_LENGTH)
         return HTTP_INVALID;
     const char *version = version_end - VERSION_LENGTH;
-    if (!http_chars_is_space(version[-1]) || !is_version(version))
+    if (!http_chars_is_space(version[-1]) || !http_start_line_is_version(version))
         return HTTP_INVALID;
     const char *target = http_chars_spaces(method_end, version);
     const char *target_end = trim_spaces(target, version);
@@ -92,8 +98,9 @@ enum http_result http_start_line_request(const char **at, const char *end, struc
         return read_request(at, end, head);
     const char *target = method_end + 1;
     const char *tail = http_scan_visible(target, end);
-    if (tail == target || end - tail < TAIL_LENGTH || tail[0] != ' ' || !is_version(tail + 1) ||
-        tail[TAIL_LENGTH - 2] != '\r' || tail[TAIL_LENGTH - 1] != '\n')
+    if (tail == target || end - tail < TAIL_LENGTH || tail[0] != ' ' ||
+        !http_start_line_is_version(tail + 1) || tail[TAIL_LENGTH - 2] != '\r' ||
+        tail[TAIL_LENGTH - 1] != '\n')
         return read_request(at, end, head);
     head->method = (struct http_slice){*at, method_length};
     head->target = (struct http_slice){target, (size_t)(tail - target)};
@@ -107,11 +114,12 @@ static enum http_result read_version(const char *at, const char *end)
 {
     size_t length = (size_t)(end - at);
     if (length >= VERSION_LENGTH)
-        return is_version(at) ? HTTP_DONE : HTTP_INVALID;
+        return http_start_line_is_version(at) ? HTTP_DONE : HTTP_INVALID;
     return memcmp(at, version_prefix, length) == 0 ? HTTP_INCOMPLETE : HTTP_INVALID;
 }
 
-enum http_result http_start_line_status(const char **at, const char *end, struct http_head *head)
+enum http_result http_start_line_status(const char **at, const char *end,
+                                        struct http_status_line *line_out)
 {
     enum {
         CODE_LENGTH = 3,
@@ -138,26 +146,34 @@ enum http_result http_start_line_status(const char **at, const char *end, struct
     char behind = code[CODE_LENGTH];
     if (!http_chars_is_space(behind) && behind != '\r' && behind != '\n')
         return HTTP_INVALID;
-    if (code != version_end + 1 || *version_end != ' ')
-        head->flags |= HTTP_HEAD_AMBIGUOUS;
-    head->minor_version = (uint8_t)(version_end[-1] - '0');
-    head->status = (uint16_t)status;
+    line_out->status = (uint16_t)status;
+    line_out->minor_version = (uint8_t)(version_end[-1] - '0');
+    line_out->is_odd = code != version_end + 1 || *version_end != ' ';
     *at = code + CODE_LENGTH;
     return HTTP_DONE;
 }
 
+struct http_slice http_start_line_reason(const char *code_end, const char *feed)
+{
+    const char *line_end = http_scan_line_end(code_end, feed);
+    if (line_end == code_end)
+        return (struct http_slice){0};
+    return (struct http_slice){code_end + 1, (size_t)(line_end - code_end - 1)};
+}
+
 enum http_result http_start_line_response(const char **at, const char *end, struct http_head *head)
 {
-    enum http_result result = http_start_line_status(at, end, head);
+    struct http_status_line line;
+    enum http_result result = http_start_line_status(at, end, &line);
     if (result != HTTP_DONE)
         return result;
-    bool odd = false;
+    bool odd = line.is_odd;
     const char *lf = http_scan_line(*at, end, &odd);
     if (lf == NULL)
         return HTTP_INCOMPLETE;
-    const char *line_end = http_scan_line_end(*at, lf);
-    if (line_end > *at)
-        head->reason = (struct http_slice){*at + 1, (size_t)(line_end - *at - 1)};
+    head->status = line.status;
+    head->minor_version = line.minor_version;
+    head->reason = http_start_line_reason(*at, lf);
     if (odd)
         head->flags |= HTTP_HEAD_AMBIGUOUS;
     *at = lf + 1;

@@ -2,6 +2,8 @@
 
 #include "http_parser/head.h"
 
+#include <stdbool.h>
+
 /*
  * First lines (RFC 9112 sections 3 and 4). The readers move `*at` behind the line on HTTP_DONE and
  * fill what the line says into `head`, which they may also do on other results. They ask for more
@@ -10,8 +12,22 @@
 enum http_result http_start_line_request(const char **at, const char *end, struct http_head *head);
 enum http_result http_start_line_response(const char **at, const char *end, struct http_head *head);
 
+struct http_status_line {
+    uint16_t status;
+    uint8_t minor_version;
+    bool is_odd; /* more or other white space before the code than one space */
+};
+
 /* The beginning of a status line up to the byte behind its code, to which `*at` is moved. */
-enum http_result http_start_line_status(const char **at, const char *end, struct http_head *head);
+enum http_result http_start_line_status(const char **at, const char *end,
+                                        struct http_status_line *line_out);
+
+/* What stands between the code and the LF at `feed`; absent when nothing does. */
+struct http_slice http_start_line_reason(const char *code_end, const char *feed);
+
+/* "HTTP/1." and a digit, any minor version of 1. */
+#define HTTP_VERSION_LENGTH 8
+bool http_start_line_is_version(const char *at);
 
 /* Behind the empty lines (section 2.2) that may come before a first line. A CR whose LF is not
  * there yet is left. */

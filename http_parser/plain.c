@@ -1,0 +1,71 @@
+#include "http_parser/plain.h"
+
+#include "http_parser/framing.h"
+#include "http_parser/machine.h"
+#include "http_parser/names.h"
+#include "http_parser/start_line.h"
+
+/* Copied in steps of vectors; to assign {0} gcc stores word after word. */
+static const struct http_head nothing;
+
+static void finish(const struct http_walk_found *found, struct http_head *head)
+{
+    http_names_apply(head, found->lines, found->count);
+    http_framing_settle(head);
+}
+
+/* Method SP target SP HTTP/1.x CR LF, with no other white space. */
+static bool read_request_line(const char *line, const struct http_walk_found *found,
+                              struct http_head *head_out)
+{
+    enum {
+        TAIL_LENGTH = HTTP_VERSION_LENGTH + 2, /* with the SP before and the CR behind it */
+        SPACES = 2
+    };
+    const char *method_end = found->word_end;
+    const char *target_end = found->feed - TAIL_LENGTH;
+    size_t method_length = (size_t)(method_end - line);
+    if (method_length == 0 || method_length > HTTP_METHOD_LENGTH_MAX || *method_end != ' ' ||
+        found->spaces != SPACES || target_end - method_end < 2 || *target_end != ' ' ||
+        !http_start_line_is_version(target_end + 1) || found->feed[-1] != '\r')
+        return false;
+    *head_out = nothing;
+    head_out->method = (struct http_slice){line, method_length};
+    head_out->target = (struct http_slice){method_end + 1, (size_t)(target_end - method_end - 1)};
+    head_out->minor_version = (uint8_t)(found->feed[-2] - '0');
+    return true;
+}
+
+enum http_walk http_plain_request(const char *bytes, const char **at, const char *end,
+                                  struct http_head *head_out)
+{
+    struct http_walk_found found;
+    enum http_walk walk = http_machine_walk(bytes, *at, end, &found);
+    if (walk != HTTP_WALK_DONE)
+        return walk;
+    if (!read_request_line(*at, &found, head_out))
+        return HTTP_WALK_ODD;
+    finish(&found, head_out);
+    *at = found.behind;
+    return HTTP_WALK_DONE;
+}
+
+enum http_walk http_plain_response(const char *bytes, const char **at, const char *end,
+                                   struct http_head *head_out)
+{
+    struct http_walk_found found;
+    struct http_status_line line;
+    const char *code_end = *at;
+    if (http_start_line_status(&code_end, end, &line) != HTTP_DONE || line.is_odd)
+        return HTTP_WALK_ODD;
+    enum http_walk walk = http_machine_walk(bytes, code_end, end, &found);
+    if (walk != HTTP_WALK_DONE)
+        return walk;
+    *head_out = nothing;
+    head_out->status = line.status;
+    head_out->minor_version = line.minor_version;
+    head_out->reason = http_start_line_reason(code_end, found.feed);
+    finish(&found, head_out);
+    *at = found.behind;
+    return HTTP_WALK_DONE;
+}
