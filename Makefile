@@ -5,7 +5,7 @@ SECONDS ?= 3600
 ARCH ?= $(shell dpkg --print-architecture)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-matrix test-receivers test-cluster test-image image deb fuzz bench fmt lint coverage
+.PHONY: help setup build demo test test-matrix test-receivers test-chart test-cluster test-image image deb fuzz bench fmt lint coverage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -39,6 +39,12 @@ test-cluster: ## a real Kubernetes node, and a real API server; needs Go 1.25, w
 	@.ci/build.sh asan kube_dump
 	@ctest --test-dir build/release -L '^cluster$$' -E faults --verbose --no-tests=error
 	@ctest --test-dir build/asan -R '^cluster_faults$$' --verbose --no-tests=error
+
+test-chart: ## the chart, the plain manifests, dashboards, alerts; without a cluster
+	@.ci/setup.sh chart
+	@tests/kube/build.py helm kubectl >/dev/null
+	@.ci/build.sh release vethscope
+	@ctest --test-dir build/release -L '^chart$$' --verbose --no-tests=error
 
 test-receivers: ## real receivers of what vethscope sends: Prometheus, a Collector, Kafka, files, HTTP
 	@.ci/setup.sh receivers

@@ -5,6 +5,7 @@
 #   .ci/setup.sh build|demo|test|matrix   what to prepare for; each includes the one before it
 #   .ci/setup.sh cluster                  what `test` needs, and what a real API server does
 #   .ci/setup.sh image                    what `test` needs, and building the image and the package
+#   .ci/setup.sh chart                    what `test` needs, and reading YAML
 #   .ci/setup.sh receivers                what `test` needs, and Kafka, a Collector, Prometheus
 set -euo pipefail
 
@@ -29,6 +30,7 @@ image_packages=(
     buildah mmdebstrap runc qemu-user-static ca-certificates
     dpkg-dev lintian strace systemd
 )
+chart_packages=(python3-yaml)
 receivers_packages=(python3-protobuf python3-prometheus-client zstd openssl)
 
 build_commands=(gcc clang make cmake ninja pkg-config protoc protoc-c)
@@ -93,6 +95,10 @@ select_lists() {
         packages+=("${image_packages[@]}")
         commands+=("${image_commands[@]}")
         ;;
+    chart)
+        select_lists test
+        packages+=("${chart_packages[@]}")
+        ;;
     receivers)
         select_lists test
         packages+=("${receivers_packages[@]}")
@@ -101,7 +107,7 @@ select_lists() {
         command -v java >/dev/null || packages+=(default-jre-headless)
         command -v mvn >/dev/null || packages+=(maven)
         ;;
-    *) fail "usage: setup.sh build|demo|test|matrix|cluster|image|receivers" ;;
+    *) fail "usage: setup.sh build|demo|test|matrix|cluster|image|chart|receivers" ;;
     esac
 }
 

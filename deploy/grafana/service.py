@@ -142,7 +142,8 @@ def neighbours():
 
 def or_none(expression):
     """A service that asks nobody has a row that says so."""
-    return f'({expression}) or label_replace(vector(0), "server_address", "nobody", "", "")'
+    nobody = 'label_replace(vector(0), "server_address", "nobody", "", "")'
+    return f'({expression}) or label_replace({nobody}, "server_port", "-", "", "")'
 
 
 def unseen():

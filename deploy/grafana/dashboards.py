@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the dashboards beside it: JSON for Grafana is too long to be written by hand.
 
-    build.py            writes deploy/grafana/*.json
-    build.py --check    says which of them are not what they would be
+    dashboards.py            writes deploy/grafana/*.json
+    dashboards.py --check    says which of them are not what they would be
 """
 
 import json
@@ -30,7 +30,7 @@ def main():
         old = [name for name, text in files.items()
                if not (HERE / name).exists() or (HERE / name).read_text() != text]
         for name in old:
-            print(f"deploy/grafana/{name} is not what build.py writes")
+            print(f"deploy/grafana/{name} is not what dashboards.py writes")
         return 1 if old else 0
     for name, text in files.items():
         (HERE / name).write_text(text)
