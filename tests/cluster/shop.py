@@ -15,6 +15,12 @@ SERVICES = {"catalogue": ("catalogue-api", 2), "cart": ("cart-api", 1),
 # Asked by the kubelet, which keeps no log.
 PROBE_ROUTE = "/ready"
 JOB_SECONDS = 120
+DEPLOYMENTS = {service: deployment for deployment, (service, _) in SERVICES.items()}
+
+
+def _request(entry):
+    """Without a response there is no status."""
+    return entry["method"], entry["route"], str(entry["status"] or "")
 
 
 class Shop:
@@ -85,21 +91,24 @@ class Shop:
                     yield workload, entry
 
     def served(self):
-        """{(workload, method, route, status): requests} by the servers' own words."""
-        return collections.Counter(
-            (workload, entry["method"], entry["route"], str(entry["status"]))
-            for workload, entry in self.entries() if entry["side"] == "server")
+        """{(workload, method, route, status): requests} by the servers' own words. Of requests that
+        a server closed the connection on, only their clients know."""
+        found = collections.Counter()
+        for workload, entry in self.entries():
+            if entry["side"] == "client" and entry.get("retried"):
+                found[DEPLOYMENTS[entry["service"]], *_request(entry)] += 1
+            elif entry["side"] == "server":
+                found[workload, *_request(entry)] += 1
+        return found
 
     def asked(self):
-        """{(workload, service, method, route, status): requests} by the clients' own words; those
-        that got no answer are left out."""
-        return collections.Counter(
-            (workload, entry["service"], entry["method"], entry["route"], str(entry["status"]))
-            for workload, entry in self.entries() if entry["side"] == "client" and entry["status"])
+        """{(workload, service, method, route, status): requests} by the clients' own words."""
+        return collections.Counter((workload, entry["service"], *_request(entry))
+                                   for workload, entry in self.entries()
+                                   if entry["side"] == "client")
 
-    def unanswered(self):
-        return [entry for _, entry in self.entries()
-                if entry["side"] == "client" and not entry["status"]]
+    def errors(self):
+        return [entry for _, entry in self.entries() if entry.get("error")]
 
     def _pod(self, name, command, environment):
         pod_name = {"fieldRef": {"fieldPath": "metadata.name"}}

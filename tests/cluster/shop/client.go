@@ -1,15 +1,17 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"strings"
 	"time"
 )
 
-// Asks services and logs each attempt. A request that fails is not tried again behind our back:
-// Go repeats what may be repeated on another connection, so bodies cannot be read twice here.
+// Asks services and logs each request that went out. Go sends a request again, over another
+// connection, where the server closed the first one just then: that is one more on the wire.
 type client struct {
 	http *http.Client
 	log  *accessLog
@@ -29,27 +31,39 @@ func address(service string) string {
 // The status, or 0 where none came.
 func (c *client) ask(service, method, route, path string) int {
 	e := entry{Side: "client", Service: service, Method: method, Route: route, Path: path}
-	defer func() { c.log.write(e) }()
 	var body io.Reader
 	if method == http.MethodPost {
-		// Not a type that net/http knows how to read again.
-		body = io.MultiReader(strings.NewReader(`{"quantity": 1}`))
+		body = strings.NewReader(`{"quantity": 1}`)
 	}
-	request, err := http.NewRequest(method, "http://"+address(service)+path, body)
+	sent := 0
+	traced := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			if info.Err == nil {
+				sent++
+			}
+		}})
+	request, err := http.NewRequestWithContext(traced, method, "http://"+address(service)+path, body)
+	if err == nil {
+		e.Status, err = c.do(request)
+	}
+	for ; sent > 1; sent-- {
+		again := e
+		again.Status, again.Retried = 0, true
+		c.log.write(again)
+	}
 	if err != nil {
 		e.Error = err.Error()
-		return 0
 	}
+	c.log.write(e)
+	return e.Status
+}
+
+func (c *client) do(request *http.Request) (int, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
-		e.Error = err.Error()
-		return 0
+		return 0, err
 	}
 	defer response.Body.Close()
 	_, err = io.Copy(io.Discard, response.Body)
-	if err != nil {
-		e.Error = err.Error()
-	}
-	e.Status = response.StatusCode
-	return e.Status
+	return response.StatusCode, err
 }

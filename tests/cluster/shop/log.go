@@ -19,6 +19,7 @@ type entry struct {
 	Status  int    `json:"status"`         // 0: no response came
 	Peer    string `json:"peer,omitempty"` // of the server's side: who asked
 	Error   string `json:"error,omitempty"`
+	Retried bool   `json:"retried,omitempty"` // closed on by the server, and sent again
 }
 
 type accessLog struct {
