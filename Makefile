@@ -40,9 +40,9 @@ test-cluster: ## a real Kubernetes node, and a real API server; needs Go 1.25, w
 	@ctest --test-dir build/release -L '^cluster$$' -E faults --verbose --no-tests=error
 	@ctest --test-dir build/asan -R '^cluster_faults$$' --verbose --no-tests=error
 
-test-chart: ## the chart, the plain manifests, dashboards, alerts; without a cluster
+test-chart: ## the chart, the plain manifests, dashboards, alerts; with an API server, without a node
 	@.ci/setup.sh chart
-	@tests/kube/build.py helm kubectl >/dev/null
+	@tests/kube/build.py helm kubectl etcd kube-apiserver >/dev/null
 	@.ci/build.sh release vethscope
 	@ctest --test-dir build/release -L '^chart$$' --verbose --no-tests=error
 

@@ -30,7 +30,7 @@ image_packages=(
     buildah mmdebstrap runc qemu-user-static ca-certificates
     dpkg-dev lintian strace systemd
 )
-chart_packages=(python3-yaml)
+chart_packages=(python3-yaml openssl)
 receivers_packages=(python3-protobuf python3-prometheus-client zstd openssl)
 
 build_commands=(gcc clang make cmake ninja pkg-config protoc protoc-c)
