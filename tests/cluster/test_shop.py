@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """A shop of four services on a real node: what Prometheus has scraped is what the services logged,
 request by request, on both sides and through cluster addresses; while pods come, go and are
-replaced; and behind each way in which the agent itself is replaced."""
+replaced; and behind each way in which the agent itself is replaced.
+
+    test_shop.py [bridge|ptp]      how the pods are joined to the node
+"""
 
 import collections
 import os
@@ -144,7 +147,8 @@ def upgraded_chart(node, release, shop, comparison, checks):
 
 
 def main():
-    with Checks() as checks, Node(sandbox.enter()) as node:
+    network = sys.argv[1] if len(sys.argv) > 1 else "bridge"
+    with Checks() as checks, Node(sandbox.enter(), network) as node:
         release, shop = Release(node), Shop(node)
         prometheus = Prometheus(node)
         release.install()
