@@ -23,11 +23,13 @@ static bool read_request_line(const char *line, const struct http_walk_found *fo
         SPACES = 2
     };
     const char *method_end = found->word_end;
-    const char *target_end = found->feed - TAIL_LENGTH;
     size_t method_length = (size_t)(method_end - line);
     if (method_length == 0 || method_length > HTTP_METHOD_LENGTH_MAX || *method_end != ' ' ||
-        found->spaces != SPACES || target_end - method_end < 2 || *target_end != ' ' ||
-        !http_start_line_is_version(target_end + 1) || found->feed[-1] != '\r')
+        found->spaces != SPACES || found->feed - method_end < TAIL_LENGTH + 2)
+        return false;
+    const char *target_end = found->feed - TAIL_LENGTH;
+    if (*target_end != ' ' || !http_start_line_is_version(target_end + 1) ||
+        found->feed[-1] != '\r')
         return false;
     *head_out = nothing;
     head_out->method = (struct http_slice){line, method_length};

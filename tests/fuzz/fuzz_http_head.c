@@ -1,9 +1,12 @@
 /*
  * Heads and first bytes. The input's first byte chooses request or response and how the rest grows;
- * the rest is parsed at once, and again in growing parts, which must come to the same. Every copy
- * is exactly as long as what is passed, so AddressSanitizer sees a read behind it.
+ * the rest is parsed at once, and again in growing parts, which must come to the same, as must
+ * every implementation that the processor can run. Every copy is exactly as long as what is passed,
+ * so AddressSanitizer sees a read before or behind it.
  */
 #include "http_parser/head.h"
+#include "http_parser/machine.h"
+#include "tests/support/http_same.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +49,25 @@ static void check_head(const struct http_head *head, const char *bytes, size_t l
     require((head->flags & both) != both);
 }
 
+/* With the portable implementation, and again with the others, from the same `scanned`. */
+static enum http_result parse_with_all(head_parser *parse, const char *bytes, size_t length,
+                                       size_t *scanned, struct http_head *head)
+{
+    size_t before = *scanned;
+    require(http_machine_force(HTTP_MACHINE_PORTABLE));
+    enum http_result result = parse(bytes, length, scanned, head);
+    for (int machine = 1; machine < HTTP_MACHINE_COUNT; machine++) {
+        struct http_head other;
+        size_t other_scanned = before;
+        if (!http_machine_force((enum http_machine)machine))
+            continue;
+        require(parse(bytes, length, &other_scanned, &other) == result);
+        require(other_scanned == *scanned);
+        require(result != HTTP_DONE || http_same(head, &other));
+    }
+    return result;
+}
+
 /* Parses a copy of the first `length` bytes, so slices are checked against it. */
 static enum http_result parse_copy(head_parser *parse, const uint8_t *data, size_t length,
                                    size_t *scanned, struct http_head *head)
@@ -54,7 +76,7 @@ static enum http_result parse_copy(head_parser *parse, const uint8_t *data, size
     require(copy != NULL);
     if (length > 0)
         memcpy(copy, data, length);
-    enum http_result result = parse(copy, length, scanned, head);
+    enum http_result result = parse_with_all(parse, copy, length, scanned, head);
     if (result == HTTP_DONE)
         check_head(head, copy, length);
     free(copy);
@@ -99,6 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t length = 0; last == HTTP_INCOMPLETE && length < size;) {
         length = size - length < step ? size : length + step;
         last = parse_copy(parse, data, length, &scanned, &grown);
+        size_t anew = 0; /* as if these were the first bytes seen of it */
+        require(parse_copy(parse, data, length, &anew, &grown) == last);
     }
     require(last == result);
     require(result != HTTP_DONE || is_same(&whole, &grown));

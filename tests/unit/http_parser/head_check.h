@@ -17,6 +17,7 @@ struct head_case {
     uint8_t minor_version;
 };
 
-/* Parses the case whole, and with every cut, behind which it must be HTTP_INCOMPLETE (or, when the
- * whole is HTTP_INVALID, that from some cut on). */
+/* With each implementation that the processor can run: parses the case whole, and with every cut,
+ * behind which it must be HTTP_INCOMPLETE (or, when the whole is HTTP_INVALID, that from some cut
+ * on). */
 void head_check(enum http_kind kind, const struct head_case *expected);
