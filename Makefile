@@ -5,7 +5,7 @@ SECONDS ?= 3600
 ARCH ?= $(shell dpkg --print-architecture)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-matrix test-receivers test-chart test-cluster test-image image deb fuzz bench fmt lint coverage
+.PHONY: help setup build demo test test-budget test-matrix test-receivers test-chart test-cluster test-image image deb fuzz bench fmt lint coverage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -25,6 +25,11 @@ demo: ## a small shop, load, and vethscope watching it (DEMO_SECONDS=30 stops by
 test: ## everything that must be green; about eight minutes on two cores
 	@.ci/setup.sh test
 	@.ci/test.sh
+
+test-budget: ## instructions of a packet, a head, an exchange against the committed ones
+	@.ci/setup.sh test
+	@.ci/build.sh budget vethscope bench_events bench_http_parser bench_otlp bench_scrape
+	@ctest --test-dir build/budget -L '^budget$$' --verbose --no-tests=error
 
 test-matrix: ## real servers and clients against each other, exact counts; about two minutes
 	@.ci/setup.sh matrix
@@ -69,8 +74,8 @@ fuzz: ## every fuzzer for SECONDS (an hour), and what each executed and reached
 	@.ci/build.sh fuzz
 	@.ci/fuzz.sh $(SECONDS)
 
-bench: ## how long reading a capture takes, against tcpdump and tshark
-	@.ci/setup.sh test
+bench: ## measure everything, against the programs that do alike (.ci/bench.sh NAME: one)
+	@.ci/setup.sh bench
 	@.ci/build.sh release
 	@.ci/bench.sh
 

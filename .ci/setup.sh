@@ -6,6 +6,7 @@
 #   .ci/setup.sh cluster                  what `test` needs, and what a real API server does
 #   .ci/setup.sh image                    what `test` needs, and building the image and the package
 #   .ci/setup.sh chart                    what `test` needs, and reading YAML
+#   .ci/setup.sh bench                    what `test` needs, and programs to be measured beside
 #   .ci/setup.sh receivers                what `test` needs, and Kafka, a Collector, Prometheus
 set -euo pipefail
 
@@ -31,6 +32,8 @@ image_packages=(
     dpkg-dev lintian strace systemd
 )
 chart_packages=(python3-yaml openssl)
+# Programs that do alike, to be measured beside where they are there.
+bench_packages=(httpry ngrep libndpi-bin)
 receivers_packages=(python3-protobuf python3-prometheus-client zstd openssl)
 
 build_commands=(gcc clang make cmake ninja pkg-config protoc protoc-c)
@@ -99,6 +102,10 @@ select_lists() {
         select_lists test
         packages+=("${chart_packages[@]}")
         ;;
+    bench)
+        select_lists test
+        packages+=("${bench_packages[@]}")
+        ;;
     receivers)
         select_lists test
         packages+=("${receivers_packages[@]}")
@@ -107,7 +114,7 @@ select_lists() {
         command -v java >/dev/null || packages+=(default-jre-headless)
         command -v mvn >/dev/null || packages+=(maven)
         ;;
-    *) fail "usage: setup.sh build|demo|test|matrix|cluster|image|chart|receivers" ;;
+    *) fail "usage: setup.sh build|demo|test|matrix|cluster|image|chart|bench|receivers" ;;
     esac
 }
 

@@ -88,4 +88,4 @@ stage "build the fuzzers" build_fuzzers
 stage "fuzz shortly" run_tests fuzz -L '^fuzz$'
 current="tests of the release build"
 printf '\n== %s\n' "$current"
-run_tests release -LE '^(fuzz|matrix|cluster|image|receivers|chart)$'
+run_tests release -LE '^(fuzz|matrix|cluster|image|receivers|chart|budget)$'

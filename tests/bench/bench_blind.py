@@ -6,13 +6,12 @@ and once with twice as many; the difference is the packets'. Prints numbers; not
 fails."""
 
 import pathlib
-import re
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
+import callgrind  # noqa: E402
 from lab import binary  # noqa: E402
 from packets import Connection, pcap  # noqa: E402
 
@@ -52,13 +51,6 @@ def not_tcp(connection, packets):
         connection.packets[at] = time, packet, length
 
 
-def instructions(path):
-    done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-                           binary(), "read", "--output", "prometheus", str(path)],
-                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True)
-    return int(re.search(r"Collected : (\d+)", done.stderr)[1])
-
-
 def measure(directory, talk):
     counted = []
     for times in (1, 2):
@@ -66,7 +58,8 @@ def measure(directory, talk):
         talk(Connection(packets).open(), times * PACKETS)
         path = directory / "talk.pcap"
         path.write_bytes(pcap(packets))
-        counted.append((len(packets), instructions(path)))
+        counted.append((len(packets), callgrind.count([binary(), "read", "--output", "prometheus",
+                                                       path])))
     return (counted[1][1] - counted[0][1]) / (counted[1][0] - counted[0][0])
 
 

@@ -187,22 +187,31 @@ static void lose_nothing(void *context, enum exporter_loss loss, uint64_t record
     (void)records;
 }
 
-/* A ring, half filled again and again; emptying it is another thread's. */
+static unsigned half_of(size_t ring_bytes)
+{
+    struct exchange_record record = usual_record(0);
+    return (unsigned)(ring_bytes / 2 / packed_record_size(&record));
+}
+
+/* A ring of the default size, half filled again and again; emptying it is another thread's. So few
+ * that a large one has room go there at once, and nobody empties it. */
 static void bench_ring(unsigned events, const char *receiver)
 {
     (void)receiver;
+    bool few = events <= half_of(RING_BYTES);
+    unsigned portion = few ? events : half_of(WORKER_RING_BYTES);
+    unsigned rounds = events / portion;
     uint64_t sum = 0;
     struct exchange_record record = usual_record(0);
-    unsigned portion = (unsigned)(WORKER_RING_BYTES / 2 / packed_record_size(&record));
     struct delivery_outlet outlet = {
         .context = &sum, .lose = lose_nothing, .take = take_nothing, .tick = tick_nothing};
-    struct delivery_options options = {
-        .outlets = &outlet, .outlet_count = 1, .inlet_count = 1, .ring_bytes = WORKER_RING_BYTES};
+    struct delivery_options options = {.outlets = &outlet,
+                                       .outlet_count = 1,
+                                       .inlet_count = 1,
+                                       .ring_bytes = few ? RING_BYTES : WORKER_RING_BYTES};
     int64_t spent_ns = 0;
-    unsigned rounds = events <= portion ? 1 : events / portion;
-    portion = events <= portion ? events : portion;
     struct delivery *delivery = delivery_new(&options);
-    if (rounds > 1) { /* else nobody need empty it */
+    if (!few) {
         delivery_start(delivery);
     }
     for (unsigned round = 0; round < rounds; round++) {
@@ -212,9 +221,9 @@ static void bench_ring(unsigned events, const char *receiver)
         }
         /* Not its first pages. */
         spent_ns += round > 0 ? clock_ns(CLOCK_THREAD_CPUTIME_ID) - started_ns : 0;
-        usleep(rounds > 1 ? TICK_US : 0);
+        usleep(few ? 0 : TICK_US);
     }
-    if (rounds > 1) {
+    if (!few) {
         printf("%-28s %7.0f ns of CPU\n", "put into the worker's ring",
                (double)spent_ns / ((double)portion * (rounds - 1)));
     }

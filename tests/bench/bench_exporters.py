@@ -86,7 +86,7 @@ def main():
         line(what, collected / count, ns(times, behind))
     for step, what in EVENT_STEPS:
         counted = callgrind.each(lambda events, step=step: [FOLDER / "bench_events", step, events],
-                                 EVENTS if step != "ring" else EVENTS // 2)
+                                 EVENTS)
         line(what, counted, event_ns(step))
     http_line()
 
