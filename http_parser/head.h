@@ -61,7 +61,8 @@ struct http_head {
 /*
  * Reads the head at the start of `bytes`, empty lines before it included. `scanned` is 0 at the
  * first call for a head and is kept by the caller between the calls; its value is the parser's own.
- * With it no byte is searched for the end of the head twice and every byte is read twice at most.
+ * With it no byte is searched for the end of the head twice, and whatever the pieces the whole head
+ * is read twice at most (four times when it is faulty).
  * On HTTP_DONE `head_out` is filled; otherwise it is untouched.
  *
  * A first line that is not HTTP/1.x is HTTP_INVALID, as early as its bytes tell. Nothing behind it

@@ -31,8 +31,8 @@ struct http_markers {
  * A byte's class is what the entries of its low and of its high four bits have in common: no bit
  * for what is in no name, bytes from 0x80 among it. Of the token characters (RFC 9110 section
  * 5.6.2) that nobody uses in names, `^|~ have none: heads with them are odd, which costs time only.
+ * CR has the highest bit.
  */
-#define HTTP_CLASS_RETURN 0x80
 #define HTTP_CLASS_ODD 0x70
 
 static const uint8_t http_class_low[16] = {0x3a, 0x3f, 0x3e, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f,
