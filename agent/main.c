@@ -11,6 +11,7 @@ static const char usage[] =
     "  vethscope run [OPTIONS]            watch live and serve Prometheus metrics\n"
     "  vethscope read [OPTIONS] FILE ...  report on capture files\n"
     "  vethscope check-config FILE        say whether a configuration file is right\n"
+    "  vethscope probe [ADDRESS [PORT]]   ask a running agent whether it captures\n"
     "  vethscope --version\n"
     "  vethscope --help\n"
     "\n"
@@ -28,6 +29,7 @@ static const struct command commands[] = {
     {"run", command_run},
     {"read", command_read},
     {"check-config", command_check_config},
+    {"probe", command_probe},
 };
 
 /* The command's own messages, getopt's among them, begin with its whole name. */
@@ -65,7 +67,7 @@ int main(int argc, char **argv)
     if (argc > 1) {
         fprintf(stderr, "vethscope: no command \"%s\"; see vethscope --help\n", name);
     } else {
-        fputs("vethscope: name a command: run, read or check-config; see vethscope --help\n",
+        fputs("vethscope: name a command: run, read, check-config or probe; see vethscope --help\n",
               stderr);
     }
     return EXIT_STATUS_USAGE;

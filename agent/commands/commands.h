@@ -13,3 +13,4 @@ enum exit_status {
 int command_run(int argc, char **argv);
 int command_read(int argc, char **argv);
 int command_check_config(int argc, char **argv);
+int command_probe(int argc, char **argv);
