@@ -77,7 +77,7 @@ def http_line():
 def main():
     for way, what in PROMETHEUS:
         argv = [FOLDER / "bench_scrape", way]
-        line(what, callgrind.count(argv, "feed_round*") / FEEDS, ns(run(*argv)))
+        line(what, callgrind.count(argv, "feed_round*") / FEEDS, ns(run(*argv, "timed")))
     times = run(FOLDER / "bench_otlp")
     for function, count, what, behind in OTLP:
         collected = callgrind.count([FOLDER / "bench_otlp", "quick"], function)
