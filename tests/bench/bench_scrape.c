@@ -342,7 +342,8 @@ int main(int argc, char **argv)
 {
     static struct scene scene;
     scene_init(&scene, 10000);
-    if (argc > 1) { /* "plain" or "traced": one round alone, as for callgrind; a third word: timed */
+    if (argc >
+        1) { /* "plain" or "traced": one round alone, as for callgrind; a third word: timed */
         int64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
         feed_round(&scene, strcmp(argv[1], "traced") == 0);
         if (argc > 2) {

@@ -4,6 +4,8 @@ those of budget.json.
 
   budget.py BUILD           compares; fails where one takes more than the tolerance allows
   budget.py BUILD --write   makes what it takes now the budget
+  budget.py BUILD --profile KIND   the functions that take the most while a capture of the kind
+                            (captures.py) is read
 
 BUILD is a build directory without optimisation across files. Compilers differ in what they make of
 the same code, so the budget is one compiler's: with another one, or on a processor on which the
@@ -144,6 +146,23 @@ def compare(budget, counted):
     return wrong
 
 
+def profile(build, kind):
+    """Of 20,000 packets, start and end of the program included."""
+    with tempfile.TemporaryDirectory() as name:
+        path, out = pathlib.Path(name) / "packets.pcap", pathlib.Path(name) / "out"
+        captures.write(path, kind, 2 * PACKETS)
+        subprocess.run(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}",
+                        build.path / "agent/vethscope", "read", "--output", "prometheus", path],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        table = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=90", out],
+                               capture_output=True, text=True, check=True).stdout
+    for line in table.splitlines():
+        found = re.match(r" *([\d,]+) \( ?([\d.]+)%\) +(.*?)(?: \[.*\])?$", line)
+        if found:
+            packet = int(found[1].replace(",", "")) / (2 * PACKETS)
+            print(f"{packet:8.1f} a packet {found[2]:>6} %  {found[3].rsplit('/', 1)[-1]}")
+
+
 def judge(budget, counted, here):
     """What is wrong, "" for nothing; `here` is a compiler, flags, and whether the processor is as
     the budget's."""
@@ -161,13 +180,17 @@ def judge(budget, counted, here):
 
 
 def main():
-    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["--write"]):
+    how = sys.argv[2:3]
+    if len(sys.argv) < 2 or how not in ([], ["--write"], ["--profile"]):
         sys.exit(__doc__)
     build = Build(sys.argv[1])
+    if how == ["--profile"]:
+        profile(build, sys.argv[3] if len(sys.argv) > 3 else "small")
+        return
     if build.setting("VETHSCOPE_LTO") == "ON":
         sys.exit(f"{build.path} is optimised across files: how much that does is chance")
     counted = measure(build)
-    if sys.argv[2:]:
+    if how:
         write(build, counted)
         return
     here = build.compiler(), build.flags(), build.runs(USED_MACHINE)
