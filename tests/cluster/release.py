@@ -10,7 +10,7 @@ NAME = "vethscope"
 NAMESPACE = "monitoring"
 DAEMONSET = "daemonset/vethscope"
 IMAGE = "localhost/vethscope:dev"
-_IMAGE_VALUES = {"image.repository": "localhost/vethscope", "image.tag": "dev",
+IMAGE_VALUES = {"image.repository": "localhost/vethscope", "image.tag": "dev",
                  "image.pullPolicy": "Never"}
 
 
@@ -34,7 +34,7 @@ class Release:
 
     def _helm(self, *arguments):
         *words, values = arguments
-        settings = [f"--set={key}={value}" for key, value in {**_IMAGE_VALUES, **values}.items()]
+        settings = [f"--set={key}={value}" for key, value in {**IMAGE_VALUES, **values}.items()]
         self.node.helm(*words, NAME, CHART, f"--namespace={NAMESPACE}", "--wait", "--timeout=90s",
                        *settings)
 
