@@ -1,6 +1,7 @@
 #include "agent/commands/name_source.h"
 
 #include "agent/base/log.h"
+#include "agent/commands/own_addresses.h"
 #include "agent/kube/kube.h"
 
 #include <errno.h>
@@ -113,6 +114,7 @@ static int start(struct name_source *source, const struct config *config,
     struct kube_options options = options_of(config, source, ranges);
     options.own_addresses = own_addresses;
     options.own_address_count = own_address_count;
+    options.list_addresses = own_addresses_list;
     int status = kube_start(&options, &source->kube, error);
     free(ranges);
     if (status == 0 || status == -ENOMEM) {

@@ -8,6 +8,7 @@
 #include "agent/kube/client/in_cluster.h"
 #include "agent/kube/client/kubeconfig.h"
 #include "agent/kube/client/monotonic.h"
+#include "agent/kube/client/own_node.h"
 #include "agent/kube/client/resource.h"
 #include "agent/kube/wire/object_decoder.h"
 
@@ -55,6 +56,7 @@ struct told {
 struct kube {
     enum kube_scope scope;
     struct identity identity;
+    struct own_node own_node;
     struct directory_source *source;
     void (*report)(void *context, const struct kube_report *report);
     void *report_context;
@@ -149,15 +151,22 @@ static void on_list_end(void *context)
     inventory_list_end(sink->kube->inventory, sink->kind);
 }
 
+static void take(struct kube *kube, const struct kube_object *object)
+{
+    if (inventory_set(kube->inventory, object, monotonic_ns()) != 0) {
+        report_memory(kube);
+    }
+}
+
 static void on_set(void *context, const struct kube_object *object)
 {
     const struct sink_context *sink = context;
     if (object->kind == KUBE_NODE && identity_recognise(&sink->kube->identity, object)) {
         report(sink->kube, KUBE_NODE_FOUND, KUBE_NODE, sink->kube->identity.node);
     }
-    if (inventory_set(sink->kube->inventory, object, monotonic_ns()) != 0) {
-        report_memory(sink->kube);
-    }
+    take(sink->kube, object->kind != KUBE_NODE
+                         ? object
+                         : own_node_told(&sink->kube->own_node, sink->kube->identity.node, object));
 }
 
 static void on_remove(void *context, const struct kube_object *object)
@@ -373,6 +382,10 @@ static void work(struct kube *kube)
             follower_step(kube->followers[i], now_ns);
         }
     }
+    const struct kube_object *changed = own_node_changed(&kube->own_node);
+    if (changed != NULL) {
+        take(kube, changed);
+    }
     if (now_ns >= kube->publish_due_ns && wants_publishing(kube, now_ns)) {
         publish(kube, now_ns);
     }
@@ -451,6 +464,7 @@ int kube_start(const struct kube_options *options, struct kube **kube_out,
         snprintf(error_out, KUBE_ERROR_SIZE, "out of memory");
         return -ENOMEM;
     }
+    own_node_init(&kube->own_node, options->list_addresses);
     int status = start(kube, options, error_out);
     if (status != 0) {
         kube_stop(kube);
@@ -479,5 +493,6 @@ void kube_stop(struct kube *kube)
     kube_access_fini(&kube->access);
     board_free(kube->board);
     identity_fini(&kube->identity);
+    own_node_fini(&kube->own_node);
     free(kube);
 }

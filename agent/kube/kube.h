@@ -50,6 +50,8 @@ struct kube_options {
     const char *node_name; /* NULL or "": the node that has one of own_addresses */
     const struct address *own_addresses;
     size_t own_address_count;
+    /* Those of now, which the caller frees: on this node's host all are the node's. NULL: none. */
+    struct address *(*list_addresses)(size_t *count_out);
     struct inventory_options inventory;
     struct directory_source *source;                                 /* published to; outlives */
     void (*report)(void *context, const struct kube_report *report); /* NULL: none. Its thread's */

@@ -19,7 +19,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "kube"), str(HERE.parent / "support
 import sandbox  # noqa: E402
 from checks import Checks  # noqa: E402
 from lab import LabError, run, wait_until  # noqa: E402
-from node import Node  # noqa: E402
+from node import NAME as NODE, Node  # noqa: E402
 from prometheus import Prometheus  # noqa: E402
 from release import DAEMONSET, NAMESPACE, Release  # noqa: E402
 from shop import DEPLOYMENTS, NAMESPACE as SHOP, PROBE_ROUTE, Shop  # noqa: E402
@@ -71,7 +71,8 @@ class Comparison:
 
     def _check_nothing_missed(self, when):
         for family in ("vethscope_capture_dropped_packets_total",
-                       "vethscope_unmatched_messages_total", "vethscope_series_rejected_total"):
+                       "vethscope_unmatched_messages_total", "vethscope_unnamed_exchanges_total",
+                       "vethscope_series_rejected_total"):
             self.checks.counts(f"{when}: {family}",
                                self.prometheus.by(family, "service_name", "reason",
                                                   where=f'pod="{self.pod}"'), {})
@@ -86,11 +87,15 @@ def fixed_load(shop, comparison, checks):
     statuses = {key[-1] for key in asked}
     checks.equal("statuses", statuses, {"200", "201", "204", "404", "500"})
     graph = comparison.prometheus.by("traces_service_graph_request_total", "client", "server",
-                                     where=f'pod="{comparison.pod}", client!="unknown"')
+                                     where=f'pod="{comparison.pod}", client!="{NODE}"')
     edges = collections.Counter()
     for (workload, service, *_), count in asked.items():
         edges[workload, DEPLOYMENTS[service]] += count
     checks.counts("the service graph", graph, edges)
+    asking = comparison.prometheus.by("traces_service_graph_request_total", "client",
+                                      where=f'pod="{comparison.pod}"')
+    checks.true("the kubelet, which asks from the pods' gateway, is the node",
+                asking.get((NODE,), 0) > 0, asking)
 
 
 def change_of_pods(shop, comparison):
