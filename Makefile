@@ -39,6 +39,7 @@ test-matrix: ## real servers and clients against each other, exact counts; about
 test-cluster: ## a real Kubernetes node, and a real API server; needs Go 1.25, which builds them once
 	@.ci/setup.sh cluster
 	@tests/kube/build.py
+	@tests/cluster/images.py
 	@.ci/image.sh build/vethscope-image.tar
 	@.ci/build.sh release kube_dump vethscope
 	@.ci/build.sh asan kube_dump

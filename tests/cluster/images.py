@@ -1,4 +1,8 @@
-"""Images of one static program, written without any tool: there is no registry to get others from."""
+#!/usr/bin/env python3
+"""Images of one static program, written without any tool, as there is no registry to get others from.
+
+    images.py      builds the program once, and prints where it is
+"""
 
 import hashlib
 import io
@@ -60,3 +64,7 @@ def _add(archive, name, data):
     entry = tarfile.TarInfo(name)
     entry.size = len(data)
     archive.addfile(entry, io.BytesIO(data))
+
+
+if __name__ == "__main__":
+    print(shop_program())

@@ -65,8 +65,11 @@ def binary():
 def run(main):
     """Runs a test's main function as root, so that every way out of it cleans up."""
     if os.geteuid() != 0:
-        keep = [f"{key}={os.environ[key]}" for key in ("VETHSCOPE", "PATH", "ASAN_OPTIONS",
-                                                       "UBSAN_OPTIONS") if key in os.environ]
+        # What was built for this user is not in root's cache.
+        os.environ.setdefault("XDG_CACHE_HOME", str(pathlib.Path.home() / ".cache"))
+        keep = [f"{key}={os.environ[key]}" for key in (
+            "VETHSCOPE", "VETHSCOPE_IMAGE", "PATH", "XDG_CACHE_HOME", "ASAN_OPTIONS",
+            "UBSAN_OPTIONS") if key in os.environ]
         # Root's byte code must not lie in a user's tree.
         keep.append("PYTHONDONTWRITEBYTECODE=1")
         os.execvp("sudo", ["sudo", "env", *keep, sys.executable, *sys.argv])
