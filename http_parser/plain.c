@@ -1,5 +1,6 @@
 #include "http_parser/plain.h"
 
+#include "http_parser/chars.h"
 #include "http_parser/framing.h"
 #include "http_parser/machine.h"
 #include "http_parser/names.h"
@@ -52,20 +53,35 @@ enum http_walk http_plain_request(const char *bytes, const char **at, const char
     return HTTP_WALK_DONE;
 }
 
+/* The status of a line that begins HTTP/1.x SP code SP, or has CR behind the code; else 0. */
+static unsigned read_status(const char *line, const char *end)
+{
+    if (end - line <= HTTP_VERSION_LENGTH + 1 + HTTP_CODE_LENGTH ||
+        !http_start_line_is_version(line) || line[HTTP_VERSION_LENGTH] != ' ')
+        return 0;
+    const char *code = line + HTTP_VERSION_LENGTH + 1;
+    char behind = code[HTTP_CODE_LENGTH];
+    if (code[0] == '0' || !http_chars_is_digit(code[0]) || !http_chars_is_digit(code[1]) ||
+        !http_chars_is_digit(code[2]) || (behind != ' ' && behind != '\r'))
+        return 0;
+    return (unsigned)(code[0] - '0') * 100 + (unsigned)(code[1] - '0') * 10 +
+           (unsigned)(code[2] - '0');
+}
+
 enum http_walk http_plain_response(const char *bytes, const char **at, const char *end,
                                    struct http_head *head_out)
 {
     struct http_walk_found found;
-    struct http_status_line line;
-    const char *code_end = *at;
-    if (http_start_line_status(&code_end, end, &line) != HTTP_DONE || line.is_odd)
+    unsigned status = read_status(*at, end);
+    if (status == 0)
         return HTTP_WALK_ODD;
+    const char *code_end = *at + HTTP_VERSION_LENGTH + 1 + HTTP_CODE_LENGTH;
     enum http_walk walk = http_machine_walk(bytes, code_end, end, &found);
     if (walk != HTTP_WALK_DONE)
         return walk;
     *head_out = nothing;
-    head_out->status = line.status;
-    head_out->minor_version = line.minor_version;
+    head_out->status = (uint16_t)status;
+    head_out->minor_version = (uint8_t)((*at)[HTTP_VERSION_LENGTH - 1] - '0');
     head_out->reason = http_start_line_reason(code_end, found.feed);
     finish(&found, head_out);
     *at = found.behind;

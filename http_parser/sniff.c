@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-static enum http_sniff sniff_response(const char *at, const char *end)
+static enum http_sniff sniff_response(const char *line, const char *end)
 {
-    struct http_status_line line;
-    switch (http_start_line_status(&at, end, &line)) {
+    struct http_head head = {0};
+    switch (http_start_line_status(&line, end, &head)) {
     case HTTP_DONE:
         return HTTP_SNIFF_RESPONSE;
     case HTTP_INCOMPLETE:

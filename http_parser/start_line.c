@@ -118,11 +118,10 @@ static enum http_result read_version(const char *at, const char *end)
     return memcmp(at, version_prefix, length) == 0 ? HTTP_INCOMPLETE : HTTP_INVALID;
 }
 
-enum http_result http_start_line_status(const char **at, const char *end,
-                                        struct http_status_line *line_out)
+enum http_result http_start_line_status(const char **at, const char *end, struct http_head *head)
 {
     enum {
-        CODE_LENGTH = 3,
+        CODE_LENGTH = HTTP_CODE_LENGTH,
         SPACES_MAX = 16 /* more than one is odd enough; it bounds what decides */
     };
     enum http_result result = read_version(*at, end);
@@ -146,9 +145,10 @@ enum http_result http_start_line_status(const char **at, const char *end,
     char behind = code[CODE_LENGTH];
     if (!http_chars_is_space(behind) && behind != '\r' && behind != '\n')
         return HTTP_INVALID;
-    line_out->status = (uint16_t)status;
-    line_out->minor_version = (uint8_t)(version_end[-1] - '0');
-    line_out->is_odd = code != version_end + 1 || *version_end != ' ';
+    if (code != version_end + 1 || *version_end != ' ')
+        head->flags |= HTTP_HEAD_AMBIGUOUS;
+    head->minor_version = (uint8_t)(version_end[-1] - '0');
+    head->status = (uint16_t)status;
     *at = code + CODE_LENGTH;
     return HTTP_DONE;
 }
@@ -163,16 +163,13 @@ struct http_slice http_start_line_reason(const char *code_end, const char *feed)
 
 enum http_result http_start_line_response(const char **at, const char *end, struct http_head *head)
 {
-    struct http_status_line line;
-    enum http_result result = http_start_line_status(at, end, &line);
+    enum http_result result = http_start_line_status(at, end, head);
     if (result != HTTP_DONE)
         return result;
-    bool odd = line.is_odd;
+    bool odd = false;
     const char *lf = http_scan_line(*at, end, &odd);
     if (lf == NULL)
         return HTTP_INCOMPLETE;
-    head->status = line.status;
-    head->minor_version = line.minor_version;
     head->reason = http_start_line_reason(*at, lf);
     if (odd)
         head->flags |= HTTP_HEAD_AMBIGUOUS;

@@ -12,21 +12,15 @@
 enum http_result http_start_line_request(const char **at, const char *end, struct http_head *head);
 enum http_result http_start_line_response(const char **at, const char *end, struct http_head *head);
 
-struct http_status_line {
-    uint16_t status;
-    uint8_t minor_version;
-    bool is_odd; /* more or other white space before the code than one space */
-};
-
 /* The beginning of a status line up to the byte behind its code, to which `*at` is moved. */
-enum http_result http_start_line_status(const char **at, const char *end,
-                                        struct http_status_line *line_out);
+enum http_result http_start_line_status(const char **at, const char *end, struct http_head *head);
 
 /* What stands between the code and the LF at `feed`; absent when nothing does. */
 struct http_slice http_start_line_reason(const char *code_end, const char *feed);
 
 /* "HTTP/1." and a digit, any minor version of 1. */
 #define HTTP_VERSION_LENGTH 8
+#define HTTP_CODE_LENGTH 3
 bool http_start_line_is_version(const char *at);
 
 /* Behind the empty lines (section 2.2) that may come before a first line. A CR whose LF is not

@@ -42,7 +42,7 @@ AVX2_INLINE uint64_t equal(__m256i first, __m256i second, char byte)
     return bits(_mm256_cmpeq_epi8(first, wanted), _mm256_cmpeq_epi8(second, wanted));
 }
 
-AVX2_INLINE struct http_marks mark(const char *at)
+AVX2 static inline struct http_marks mark(const char *at)
 {
     __m256i first = load(at);
     __m256i second = load(at + STEP);
@@ -58,14 +58,14 @@ AVX2_INLINE struct http_marks mark(const char *at)
     };
 }
 
-AVX2_INLINE uint64_t mark_odd(const char *at)
+AVX2 static inline uint64_t mark_odd(const char *at)
 {
     __m256i wanted = _mm256_set1_epi8(HTTP_CLASS_ODD);
     return ~equal(_mm256_and_si256(classes(load(at)), wanted),
                   _mm256_and_si256(classes(load(at + STEP)), wanted), 0);
 }
 
-AVX2_INLINE uint64_t mark_spaces(const char *at)
+AVX2 static inline uint64_t mark_spaces(const char *at)
 {
     __m256i first = load(at);
     __m256i second = load(at + STEP);

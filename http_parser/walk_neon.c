@@ -54,7 +54,7 @@ HTTP_ALWAYS_INLINE uint64_t equal(struct vectors block, uint8_t byte)
                                  vceqq_u8(block.c, wanted), vceqq_u8(block.d, wanted)});
 }
 
-HTTP_ALWAYS_INLINE struct http_marks mark(const char *at)
+static inline struct http_marks mark(const char *at)
 {
     struct vectors block = load(at);
     struct vectors class = classes(block);
@@ -67,7 +67,7 @@ HTTP_ALWAYS_INLINE struct http_marks mark(const char *at)
     };
 }
 
-HTTP_ALWAYS_INLINE uint64_t mark_odd(const char *at)
+static inline uint64_t mark_odd(const char *at)
 {
     struct vectors class = classes(load(at));
     uint8x16_t wanted = vdupq_n_u8(HTTP_CLASS_ODD);
@@ -75,7 +75,7 @@ HTTP_ALWAYS_INLINE uint64_t mark_odd(const char *at)
                                  vtstq_u8(class.c, wanted), vtstq_u8(class.d, wanted)});
 }
 
-HTTP_ALWAYS_INLINE uint64_t mark_spaces(const char *at)
+static inline uint64_t mark_spaces(const char *at)
 {
     struct vectors block = load(at);
     return equal(block, ' ') | equal(block, '\t');

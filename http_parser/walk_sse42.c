@@ -62,7 +62,7 @@ SSE42_INLINE uint64_t equal(struct vectors block, char byte)
                                  _mm_cmpeq_epi8(block.c, wanted), _mm_cmpeq_epi8(block.d, wanted)});
 }
 
-SSE42_INLINE struct http_marks mark(const char *at)
+SSE42 static inline struct http_marks mark(const char *at)
 {
     struct vectors block = load(at);
     struct vectors class = classes(block);
@@ -76,7 +76,7 @@ SSE42_INLINE struct http_marks mark(const char *at)
     };
 }
 
-SSE42_INLINE uint64_t mark_odd(const char *at)
+SSE42 static inline uint64_t mark_odd(const char *at)
 {
     struct vectors class = classes(load(at));
     __m128i wanted = _mm_set1_epi8(HTTP_CLASS_ODD);
@@ -85,7 +85,7 @@ SSE42_INLINE uint64_t mark_odd(const char *at)
                   0);
 }
 
-SSE42_INLINE uint64_t mark_spaces(const char *at)
+SSE42 static inline uint64_t mark_spaces(const char *at)
 {
     struct vectors block = load(at);
     return equal(block, ' ') | equal(block, '\t');

@@ -67,8 +67,8 @@ static void add_first_line(struct made *made)
     static const char *const requests[] = {
         "GET /", "POST http://h/", "x-y *", "GET /a b", "GET  /", "a^`|~! /", "PUT\t/", "GET ", ""};
     static const char *const versions[] = {" HTTP/1.1", " HTTP/1.0", " HTTP/1.9 ", "\tHTTP/1.1"};
-    static const char *const statuses[] = {"HTTP/1.1 200 ", "HTTP/1.0 404", "HTTP/1.1  503 ",
-                                           "HTTP/1.1 999\t", "HTTP/1.1 100 x"};
+    static const char *const statuses[] = {"HTTP/1.1 200 ",  "HTTP/1.0 404",   "HTTP/1.1  503 ",
+                                           "HTTP/1.1 999\t", "HTTP/1.1 100 x", "HTTP/1.1 099 "};
     if (pick(made, 8) == 0)
         add_line_end(made);
     if (pick(made, 2) == 0) {
