@@ -3,8 +3,11 @@
 refused in words; and the plain manifests, which say the same."""
 
 import copy
+import pathlib
 import re
 import sys
+import tarfile
+import tempfile
 
 import chart
 import generate
@@ -219,6 +222,22 @@ def check_overlays(checks):
                  ["vethscope"])
 
 
+def check_package(checks):
+    """A packaged chart holds everything that the directory gives."""
+    with tempfile.TemporaryDirectory() as directory:
+        status, _, errors = chart.helm("package", chart.CHART, "--destination", directory)
+        checks.equal("helm package", (status, errors), (0, ""))
+        path = next(pathlib.Path(directory).glob("*.tgz"))
+        with tarfile.open(path) as package:
+            names = {name.split("/", 1)[1] for name in package.getnames()}
+        arguments = ("template", chart.RELEASE, "--namespace", chart.NAMESPACE, "--kube-version",
+                     chart.KUBERNETES, "--values", chart.CHART / "ci" / "servicemonitor-values.yaml")
+        checks.equal("the same objects", chart.helm(*arguments[:2], path, *arguments[2:])[1],
+                     chart.helm(*arguments[:2], chart.CHART, *arguments[2:])[1])
+    checks.true("README and schema", {"README.md", "values.schema.json"} <= names, names)
+    checks.true("no values of tests", not any(name.startswith("ci/") for name in names), names)
+
+
 def check_versions(checks):
     """One version in all places."""
     project = re.search(r"VERSION ([0-9.]+) LANG",
@@ -241,6 +260,7 @@ def check_generated(checks):
 def main():
     with Checks() as checks:
         check_generated(checks)
+        check_package(checks)
         check_versions(checks)
         check_variants(checks)
         check_example(checks)

@@ -3,9 +3,12 @@
 container with no more than the runtime gives. Its numbers are those of its pod's access log."""
 
 import collections
+import json
 import pathlib
+import re
 import sys
 import time
+import urllib.parse
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -14,7 +17,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "kube"), str(HERE.parent / "support
 import prometheus_text  # noqa: E402
 import sandbox  # noqa: E402
 from checks import Checks  # noqa: E402
-from lab import run  # noqa: E402
+from cluster import ADMIN_TOKEN  # noqa: E402
+from lab import SOURCE_DIR, Process, run, wait_until  # noqa: E402
 from node import Node  # noqa: E402
 from release import CHART, IMAGE_VALUES, image_archive  # noqa: E402
 from shop import NAMESPACE, PROBE_ROUTE, Shop  # noqa: E402
@@ -22,6 +26,7 @@ from shop import NAMESPACE, PROBE_ROUTE, Shop  # noqa: E402
 SERVER = "http_server_request_duration_seconds_count"
 REQUEST = ("http_request_method", "http_route", "http_response_status_code")
 PORT = 9990
+PROMETHEUS_PORT = 9091
 REQUESTS = 300
 SETTLE_SECONDS = 20
 # workload: (release, more values)
@@ -77,6 +82,39 @@ def compare(checks, shop, workload, before):
     checks.equal(f"{workload}: its restarts", statuses(pod)["restartCount"], 0)
 
 
+def scrape_config(node):
+    """What docs/kubernetes.md gives for a Prometheus without the operator, and where the server is."""
+    page = (SOURCE_DIR / "docs" / "kubernetes.md").read_text()
+    job = re.search(r"^  - job_name: vethscope-sidecars\n(?:    .*\n)+", page, re.MULTILINE)[0]
+    server = (f"      - role: pod\n        api_server: https://127.0.0.1:{node.port}\n"
+              f"        tls_config: {{ca_file: {node.ca_file}}}\n"
+              f"        authorization: {{credentials: {ADMIN_TOKEN}}}\n")
+    return ("global: {scrape_interval: 1s}\nscrape_configs:\n"
+            + job.replace("      - role: pod\n", server))
+
+
+def check_scrapes(checks, node, shop):
+    """Prometheus finds the sidecars by that, and nobody else."""
+    config = node.write("sidecars.yaml", scrape_config(node))
+    Process(node, "prometheus", [
+        node.programs["prometheus"], f"--config.file={config}",
+        f"--storage.tsdb.path={node.directory / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{PROMETHEUS_PORT}", "--log.level=warn"])
+    wanted = {f"{the_pod(shop, name)['status']['podIP']}:{PORT}" for name in WAYS}
+
+    def found():
+        query = urllib.parse.urlencode({"query": "up"})
+        url = f"http://127.0.0.1:{PROMETHEUS_PORT}/api/v1/query?{query}"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                rows = json.load(answer)["data"]["result"]
+        except OSError:
+            return False
+        return {row["metric"]["instance"]: row["value"][1] for row in rows}
+    wait_until(lambda: len(found() or ()) >= len(wanted), 60, "the sidecars' scrapes", pause=0.5)
+    checks.equal("what Prometheus scrapes", found(), {address: "1" for address in wanted})
+
+
 def check_places(checks, shop):
     """One is a sidecar proper; the other adds no capability."""
     cart, payment = the_pod(shop, "cart"), the_pod(shop, "payment")
@@ -101,6 +139,7 @@ def main():
         shop.send("customers", REQUESTS)
         for workload in WAYS:
             compare(checks, shop, workload, before)
+        check_scrapes(checks, node, shop)
 
 
 if __name__ == "__main__":

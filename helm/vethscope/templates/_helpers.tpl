@@ -67,6 +67,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- toYaml $config }}
 {{- end }}
 
+{{/* A change of what this is made of rolls the pods: all of the file, as the program reads it when it
+starts. Keys that it takes in while it runs are to be left out here. */}}
+{{- define "vethscope.checksum" -}}
+{{- include "vethscope.configFile" (dict "port" .Values.port "config" .Values.config) | sha256sum }}
+{{- end }}
+
 {{/* The sidecars' file: the sections of its own instead of the agents'. */}}
 {{- define "vethscope.sidecarConfigFile" -}}
 {{- $config := deepCopy .Values.config }}
