@@ -29,15 +29,24 @@ def seen(*pattern):
 
 
 def of_the_machine():
-    """What a node changes: mounts, links, addresses, the packet filter, sysctls, control groups."""
-    sysctls = ("vm.overcommit_memory", "kernel.panic", "kernel.panic_on_oops", "net.ipv4.ip_forward")
+    """What a node changes, as far as it is nobody else's as well: other tests may be running."""
+    links = command("ip", "-br", "link").split()
     return {
-        "mounts": pathlib.Path("/proc/self/mountinfo").read_text(),
-        "links": command("ip", "-o", "link").count("\n"), "addresses": command("ip", "-br", "addr"),
-        "packet filter": command("nft", "list", "ruleset"), "sysctls": command("sysctl", *sysctls),
-        "control groups": sorted(map(str, sandbox.CGROUPS.glob(f"*/{sandbox.PREFIX}*"))),
-        "directories": sorted(map(str, pathlib.Path("/var/lib").iterdir())),
+        "mounts": [line for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+                   if "/var/lib" in line or "/var/log" in line or " /proc/sys/" in line],
+        "links": sorted({sandbox.UPLINK, "cni0"}.intersection(links)),
+        "packet filter": "kube-proxy" in command("nft", "list", "ruleset"),
+        "sysctls": command("sysctl", "vm.overcommit_memory", "vm.panic_on_oom", "kernel.panic",
+                           "kernel.panic_on_oops", "net.ipv4.ip_forward"),
+        "directories": [str(path) for name in ("kubelet", "cni", "containerd/io.containerd.runtime")
+                        for path in pathlib.Path("/var/lib").glob(f"{name}*")]
+                       + [str(path) for path in pathlib.Path("/var/log").glob("pods*")],
     }
+
+
+def cgroups(directory):
+    """Of that node, in every hierarchy."""
+    return [*sandbox.CGROUPS.glob(directory.name), *sandbox.CGROUPS.glob(f"*/{directory.name}")]
 
 
 def start(script):
@@ -60,6 +69,7 @@ def ended(checks):
     checks.equal("exit status of the node", node.returncode, 0)
     checks.true("its directory is gone", not directory.exists(), directory)
     checks.equal("processes of an ended node", seen(str(directory)), [])
+    checks.equal("control groups of an ended node", cgroups(directory), [])
 
 
 def killed(checks):
@@ -72,8 +82,10 @@ def killed(checks):
     node.wait()
     wait_until(lambda: not seen(str(directory)), 10, "processes of a killed node to end")
     checks.true("a killed node leaves its directory", directory.exists())
+    checks.true("and its control groups", cgroups(directory))
     sandbox.remove_leftovers()
     checks.true("the next one removes it", not directory.exists())
+    checks.equal("and them", cgroups(directory), [])
 
 
 def main():
