@@ -31,7 +31,8 @@ def shop_program():
         build.require_go()
         program.parent.mkdir(parents=True, exist_ok=True)
         partial = program.with_name(f".shop.{os.getpid()}")
-        subprocess.run(["nice", "-n", "10", "go", "build", "-p", "2", "-trimpath", "-o", partial,
+        subprocess.run(["nice", "-n", "10", "go", "build", "-p", "2", "-trimpath",
+                        "-buildvcs=false", "-o", partial,
                         "."], check=True, cwd=SHOP_SOURCE, stdout=sys.stderr,
                        env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"})
         partial.rename(program)
