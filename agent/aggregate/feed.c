@@ -73,13 +73,9 @@ static void begin_active(struct aggregate_shard *shard, struct names *names,
     }
 }
 
-static void end_active(struct aggregate_shard *shard, struct names *names,
-                       const struct series_key *key)
+static void end_active(const struct aggregate_shard *shard, struct names *names,
+                       struct series *series)
 {
-    struct series *series = series_table_check(&shard->numbers, names->active, key);
-    if (series == NULL) {
-        series = shard_look_up(shard, key);
-    }
     if (series != NULL && series->value[0] > 0) {
         set_active(shard, series, series->value[0] - 1);
     }
@@ -104,12 +100,18 @@ static void begin_request(struct aggregate_shard *shard, const struct connection
 }
 
 /* The gauge and the connection agree: what was not added is not taken away. */
+static bool is_active(const struct connection *connection, const struct names *names)
+{
+    return connection->side == EXCHANGE_SERVER && names->in_flight > 0;
+}
+
 static void end_request(struct aggregate_shard *shard, const struct connection *connection,
                         struct names *names, struct slice method)
 {
-    if (connection->side == EXCHANGE_SERVER && names->in_flight > 0) {
+    if (is_active(connection, names)) {
         struct series_key key = key_of_active(connection, names, method);
-        end_active(shard, names, &key);
+        struct series *series = series_table_check(&shard->numbers, names->active, &key);
+        end_active(shard, names, series != NULL ? series : shard_look_up(shard, &key));
     }
 }
 
@@ -127,42 +129,48 @@ static void feed_unmatched(struct aggregate_shard *shard, const struct connectio
     add_numbers(shard, &key, 1, 0);
 }
 
-static void feed_matched(struct aggregate_shard *shard, const struct connection *connection,
-                         struct names *names, const struct exchange *exchange)
+/* A connection whose labels are not its own has nothing to remember. */
+static void keep_active(struct connection *connection, const struct names *names)
+{
+    if (names->standing.epoch != 0) {
+        names_store_active(connection, names);
+    }
+}
+
+static void feed_matched(struct aggregate_shard *shard, struct connection *connection,
+                         struct names *names, const struct exchange *exchange, bool ends)
 {
     if (exchange->ambiguous) {
         struct series_key key = key_of_service(connection, names, SERIES_UNSEEN);
         add_numbers(shard, &key, 0, 1);
     }
     const struct tally_key key = tally_key_of(connection, names, exchange);
-    tally_count(shard, tally_find(shard, names, &key), exchange);
-}
-
-static void keep_names(struct connection *connection, const struct names *names)
-{
-    if (names->standing.epoch != 0) { /* else the labels are not the connection's */
-        names_store(connection, names);
+    struct tally *tally = tally_find(shard, connection, names, &key);
+    if (ends && is_active(connection, names)) {
+        end_active(shard, names, tally_active(shard, tally));
+        keep_active(connection, names);
     }
+    tally_count(shard, tally, exchange);
 }
 
 void feed_exchange(struct aggregate_shard *shard, struct connection *connection,
                    const struct exchange *exchange)
 {
     struct names names = names_get(shard, connection);
+    bool ends = exchange->ends_request;
+    bool outdated = names.standing.epoch != shard->directory_epoch;
     shard->exchanges++;
-    if (exchange->ends_request) {
+    if (ends && (outdated || is_unmatched(exchange))) {
         end_request(shard, connection, &names, exchange->method);
-        if (names.standing.epoch != shard->directory_epoch) { /* now it may get other names */
-            keep_names(connection, &names);
-            names = names_get(shard, connection);
-        }
+        keep_active(connection, &names);
+        names = names_get(shard, connection); /* now it may get other ones */
+        ends = false;
     }
     if (is_unmatched(exchange)) {
         feed_unmatched(shard, connection, &names, exchange->reason);
     } else {
-        feed_matched(shard, connection, &names, exchange);
+        feed_matched(shard, connection, &names, exchange, ends);
     }
-    keep_names(connection, &names);
 }
 
 static void feed_active(struct aggregate_shard *shard, struct connection *connection,
@@ -174,7 +182,7 @@ static void feed_active(struct aggregate_shard *shard, struct connection *connec
     } else {
         end_request(shard, connection, &names, event->method);
     }
-    keep_names(connection, &names);
+    keep_active(connection, &names);
 }
 
 static void feed_numbers(struct aggregate_shard *shard, struct connection *connection,
@@ -223,8 +231,10 @@ static void feed_blind(struct aggregate_shard *shard, struct connection *connect
     label_table_release(&shard->labels, key.label);
 }
 
-void feed_event(struct aggregate_shard *shard, struct connection *connection,
-                const struct connection_event *event)
+/* Apart, as its frame would be every event's. */
+static __attribute__((noinline)) void feed_rare(struct aggregate_shard *shard,
+                                                struct connection *connection,
+                                                const struct connection_event *event)
 {
     switch (event->kind) {
     case CONNECTION_OPENED:
@@ -256,10 +266,19 @@ void feed_event(struct aggregate_shard *shard, struct connection *connection,
         break;
     case CONNECTION_REQUEST_BEGAN:
     case CONNECTION_REQUEST_ENDED:
-        feed_active(shard, connection, event);
-        break;
+        break; /* not rare */
     case CONNECTION_CLOSED:
         names_release(shard, connection);
         break;
+    }
+}
+
+void feed_event(struct aggregate_shard *shard, struct connection *connection,
+                const struct connection_event *event)
+{
+    if (event->kind == CONNECTION_REQUEST_BEGAN || event->kind == CONNECTION_REQUEST_ENDED) {
+        feed_active(shard, connection, event);
+    } else {
+        feed_rare(shard, connection, event);
     }
 }

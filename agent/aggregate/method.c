@@ -15,13 +15,12 @@ static enum method other_or(enum method method, bool same)
     return same ? method : METHOD_OTHER;
 }
 
-enum method method_of(struct slice name)
+enum method method_find(struct slice name)
 {
     const char *text = name.data;
     switch (name.length) { /* comparisons of a constant length are a few instructions each */
     case 3:
-        return memcmp(text, "GET", 3) == 0 ? METHOD_GET
-                                           : other_or(METHOD_PUT, memcmp(text, "PUT", 3) == 0);
+        return other_or(METHOD_PUT, memcmp(text, "PUT", 3) == 0);
     case 4:
         return memcmp(text, "POST", 4) == 0 ? METHOD_POST
                                             : other_or(METHOD_HEAD, memcmp(text, "HEAD", 4) == 0);

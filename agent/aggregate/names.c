@@ -125,11 +125,6 @@ static enum names_state find(const struct aggregate_shard *shard, struct end *en
     return NAMES_OTHER;
 }
 
-void names_store(struct connection *connection, const struct names *names)
-{
-    memcpy(connection->slots, names, sizeof(*names));
-}
-
 void names_release(struct aggregate_shard *shard, struct connection *connection)
 {
     struct names names = names_load(connection);
@@ -292,11 +287,11 @@ void names_settle(const struct aggregate_shard *shard, struct names_standing *st
                         (known || (shard->complete && !names_awaited(standing)));
 }
 
-struct names names_look_up(struct aggregate_shard *shard, struct connection *connection)
+void names_look_up(struct aggregate_shard *shard, struct connection *connection)
 {
     struct names names = names_load(connection);
     if (names.in_flight > 0) {
-        return names;
+        return;
     }
     if (names.standing.epoch == 0 && shard->interface_since != NULL) {
         names.since_ns = shard->interface_since(shard->interface_context, connection->interface);
@@ -308,9 +303,7 @@ struct names names_look_up(struct aggregate_shard *shard, struct connection *con
     if (incomplete(connection, &names)) {
         /* All or nothing, and tried again, as series may be let go. */
         names_release(shard, connection);
-        return names_load(connection);
     }
-    return names;
 }
 
 void aggregate_shard_ends(const struct aggregate_shard *shard, const struct connection *connection,

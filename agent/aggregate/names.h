@@ -2,6 +2,8 @@
 
 #include "agent/aggregate/shard.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 /* Tallies (tally.h) that a connection remembers. */
@@ -59,6 +61,27 @@ static inline struct names names_load(const struct connection *connection)
     return names;
 }
 
+/* Writes changed numbers back; the labels stay what they are. */
+static inline void names_store(struct connection *connection, const struct names *names)
+{
+    memcpy(connection->slots, names, sizeof(*names));
+}
+
+/* The same of two of them: the usual exchange changes no more. */
+static inline void names_store_active(struct connection *connection, const struct names *names)
+{
+    const uint32_t numbers[] = {names->in_flight, names->active};
+    static_assert(offsetof(struct names, active) == offsetof(struct names, in_flight) + 4,
+                  "one behind the other");
+    memcpy((char *)connection->slots + offsetof(struct names, in_flight), numbers, sizeof(numbers));
+}
+
+static inline void names_store_tally(struct connection *connection, size_t at, uint32_t number)
+{
+    memcpy((char *)connection->slots + offsetof(struct names, tallies) + at * sizeof(number),
+           &number, sizeof(number));
+}
+
 static inline struct names_standing names_standing(const struct connection *connection)
 {
     struct names_standing standing;
@@ -83,19 +106,17 @@ void names_settle(const struct aggregate_shard *shard, struct names_standing *st
 
 /* Asks the directory about who is not known; not while requests are counted under the names that
  * the connection has. */
-struct names names_look_up(struct aggregate_shard *shard, struct connection *connection);
+void names_look_up(struct aggregate_shard *shard, struct connection *connection);
 
 /* The names of a connection: looked up when it has none, and again for an end that nobody knew when
  * the directory changed. */
 static inline struct names names_get(struct aggregate_shard *shard, struct connection *connection)
 {
-    struct names names = names_load(connection);
-    return names.standing.epoch == shard->directory_epoch ? names
-                                                          : names_look_up(shard, connection);
+    if (names_standing(connection).epoch != shard->directory_epoch) {
+        names_look_up(shard, connection);
+    }
+    return names_load(connection);
 }
-
-/* Writes changed numbers back; the labels stay what they are. */
-void names_store(struct connection *connection, const struct names *names);
 
 /* Gives the references back; the connection has no names afterwards. */
 void names_release(struct aggregate_shard *shard, struct connection *connection);

@@ -127,6 +127,16 @@ static struct series *look_up_edge(struct aggregate_shard *shard, const struct t
     return shard_series(shard, &key);
 }
 
+struct series *tally_active(struct aggregate_shard *shard, struct tally *tally)
+{
+    if (tally->active == NULL) {
+        struct series_key key = key_of(tally, SERIES_ACTIVE);
+        key.method = tally->key.method;
+        tally->active = shard_look_up(shard, &key);
+    }
+    return tally->active;
+}
+
 /* ---- counting ---- */
 
 /* A duration that is not known. */

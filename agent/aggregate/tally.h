@@ -38,6 +38,7 @@ struct tally {
     struct series *phases[SERIES_PHASES];
     struct series *graph;
     struct series *seconds;
+    struct series *active;
     bool route_rejected; /* it is counted under "{other}" */
 };
 
@@ -66,14 +67,24 @@ static inline bool tally_is(const struct aggregate_shard *shard, const struct ta
     return differ == 0;
 }
 
-/* The same, for a connection: mostly it remembers which. Changes its `tallies` where not. */
-static inline struct tally *tally_find(struct aggregate_shard *shard, struct names *names,
-                                       const struct tally_key *key)
+/* The same, for a connection: mostly it remembers which. */
+static inline struct tally *tally_find(struct aggregate_shard *shard, struct connection *connection,
+                                       const struct names *names, const struct tally_key *key)
 {
-    uint32_t *number = &names->tallies[(uint32_t)key->route % NAMES_TALLIES];
-    struct tally *tally = &shard->tallies[*number];
-    return tally_is(shard, tally, key) ? tally : tally_look_up(shard, key, number);
+    size_t at = (uint32_t)key->route % NAMES_TALLIES;
+    uint32_t number = names->tallies[at];
+    struct tally *tally = &shard->tallies[number];
+    if (!tally_is(shard, tally, key)) {
+        tally = tally_look_up(shard, key, &number);
+        if (names->standing.epoch != 0) { /* else its labels are not the connection's */
+            names_store_tally(connection, at, number);
+        }
+    }
+    return tally;
 }
+
+/* The gauge of active requests: of the tally's key, if it has one. */
+struct series *tally_active(struct aggregate_shard *shard, struct tally *tally);
 
 /* Counts an exchange of the tally's key, in all that it counts in. */
 void tally_count(struct aggregate_shard *shard, struct tally *tally,

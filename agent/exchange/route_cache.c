@@ -35,7 +35,7 @@ static uint64_t word_at(const char *data)
 }
 
 /* `length` (1 to 3, or 4 to 7) bytes, without a look at those behind. */
-static uint64_t short_word_at(const char *data, size_t length)
+static inline uint64_t short_word_at(const char *data, size_t length)
 {
     if (length >= 4) {
         uint32_t low;
@@ -64,48 +64,77 @@ static void add_word(struct words *words, uint64_t word)
     words->hash = hash ^ hash >> 32;
 }
 
-/* Adds the rest of a text, less than a word, up to its query. */
-static void add_rest(struct words *words, struct slice text, bool query)
+/* Where the query begins in a word, as a bit in its first byte there; 0: not here. */
+static uint64_t find_query(uint64_t word)
 {
-    size_t left = text.length - words->length;
+    return find_byte(word, '?') | find_byte(word, '#');
+}
+
+/* The last `left` bytes of a text as a word. */
+static inline uint64_t last_word(struct slice text, size_t left)
+{
     const char *end = text.data + text.length;
-    if (left == 0) {
-        return;
-    }
-    uint64_t word = text.length >= WORD ? word_at(end - WORD) >> (8 * (WORD - left))
-                                        : short_word_at(end - left, left);
-    uint64_t marks = query ? find_byte(word, '?') | find_byte(word, '#') : 0;
-    if (marks != 0) {
-        left = (size_t)__builtin_ctzll(marks) / 8;
-        word &= (UINT64_C(1) << (8 * left)) - 1;
-    }
-    if (left > 0) {
-        add_word(words, word);
-        words->length += left;
+    return text.length >= WORD ? word_at(end - WORD) >> (8 * (WORD - left))
+                               : short_word_at(end - left, left);
+}
+
+/* Adds what stands in front of the query in a word. */
+static void add_cut_word(struct words *words, uint64_t word, uint64_t query)
+{
+    unsigned bits = (unsigned)__builtin_ctzll(query) & ~7U;
+    if (bits > 0) {
+        add_word(words, word & ((UINT64_C(1) << bits) - 1));
+        words->length += bits / 8;
     }
 }
 
-/* Takes the text apart; with a query, up to that. False: it has more than `limit` words. */
-static bool read_words(struct words *words, struct slice text, bool query, size_t limit)
+/* Takes a target apart up to its query. False: the path is too long. */
+static inline bool read_path(struct words *words, struct slice target)
 {
+    const size_t most = ROUTE_CACHE_PATH_WORDS * WORD;
+    size_t length = target.length < most ? target.length : most;
     words->count = 0;
-    words->length = 0;
     words->hash = SPREAD;
-    while (text.length - words->length >= WORD && words->count < limit) {
-        uint64_t word = word_at(text.data + words->length);
-        uint64_t marks = query ? find_byte(word, '?') | find_byte(word, '#') : 0;
-        if (marks != 0) {
-            text.length = words->length + (size_t)__builtin_ctzll(marks) / 8;
-            query = false;
-            break;
+    for (words->length = 0; words->length + WORD <= length; words->length += WORD) {
+        uint64_t word = word_at(target.data + words->length);
+        uint64_t query = find_query(word);
+        if (query != 0) {
+            add_cut_word(words, word, query);
+            return true;
         }
         add_word(words, word);
-        words->length += WORD;
     }
-    if (text.length - words->length > WORD * (limit - words->count)) {
+    size_t left = target.length - words->length;
+    if (left == 0 || left >= WORD || length == most) {
+        return left == 0;
+    }
+    uint64_t word = last_word(target, left);
+    uint64_t query = find_query(word);
+    if (query != 0) {
+        add_cut_word(words, word, query);
+    } else {
+        add_word(words, word);
+        words->length += left;
+    }
+    return true;
+}
+
+/* The same for a route, which has no query. */
+static bool read_route(struct words *words, struct slice route)
+{
+    words->count = 0;
+    words->hash = SPREAD;
+    words->length = route.length;
+    if (route.length > ROUTE_CACHE_ROUTE_WORDS * WORD) {
         return false;
     }
-    add_rest(words, text, query);
+    size_t left = route.length % WORD;
+    for (size_t at = 0; at < route.length - left; at += WORD) {
+        add_word(words, word_at(route.data + at));
+    }
+    if (left > 0) {
+        add_word(words, last_word(route, left));
+    }
     return true;
 }
 
@@ -149,24 +178,13 @@ static struct route route_at(const struct route_cache *cache, uint32_t place)
     return (struct route){{(const char *)route->words, route->length}, route->id};
 }
 
-struct route route_cache_find(struct route_cache *cache, struct slice target,
-                              char buffer[static ROUTE_TEXT_SIZE])
+/* Makes the route anew; `path` (NULL: none) leads to it afterwards. */
+static struct route make_route(struct route_cache *cache, struct cached_path *path,
+                               struct slice target, char buffer[static ROUTE_TEXT_SIZE])
 {
     struct words words;
-    struct cached_path *path = NULL;
-    if (target.length > 0 && target.data[0] == '/' &&
-        read_words(&words, target, true, ROUTE_CACHE_PATH_WORDS)) {
-        path = &cache->paths[place_of(&words)];
-        if (path->length == words.length && same(path->words, &words) &&
-            cache->routes[path->route].id == path->id && path->id != 0) {
-            return route_at(cache, path->route);
-        }
-        path->id = 0;
-        path->length = (uint32_t)words.length;
-        keep(path->words, &words);
-    }
     struct slice text = route_template(cache->patterns, target, buffer, ROUTE_TEXT_SIZE);
-    if (text.data == NULL || !read_words(&words, text, false, ROUTE_CACHE_ROUTE_WORDS)) {
+    if (text.data == NULL || !read_route(&words, text)) {
         return (struct route){text, 0};
     }
     uint32_t place = place_route(cache, &words);
@@ -175,4 +193,29 @@ struct route route_cache_find(struct route_cache *cache, struct slice target,
         path->id = cache->routes[place].id;
     }
     return route_at(cache, place);
+}
+
+/* Whether that is the path, and its route is still where it was. */
+static bool leads(const struct route_cache *cache, const struct cached_path *path,
+                  const struct words *words)
+{
+    return path->length == words->length && same(path->words, words) &&
+           cache->routes[path->route].id == path->id && path->id != 0;
+}
+
+struct route route_cache_find(struct route_cache *cache, struct slice target,
+                              char buffer[static ROUTE_TEXT_SIZE])
+{
+    struct words words;
+    if (target.length == 0 || target.data[0] != '/' || !read_path(&words, target)) {
+        return make_route(cache, NULL, target, buffer);
+    }
+    struct cached_path *path = &cache->paths[place_of(&words)];
+    if (leads(cache, path, &words)) {
+        return route_at(cache, path->route);
+    }
+    path->id = 0;
+    path->length = (uint32_t)words.length;
+    keep(path->words, &words);
+    return make_route(cache, path, target, buffer);
 }

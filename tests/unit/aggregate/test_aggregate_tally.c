@@ -12,13 +12,17 @@
 
 /*
  * What a shard remembers must not show: one shard is told which routes are equal, the other one has
- * to look for every record, and both say the same at any time.
+ * to look for every record, and both say the same at any time. An exchange that ends its request
+ * is to the other one an end and an exchange.
  */
 
 #define SECOND INT64_C(1000000000)
 #define CONNECTIONS 24
 #define ROUTES 12
 #define STEPS 6000
+
+static const char *const methods[] = {"GET", "GET", "GET", "POST", "SPY"};
+#define METHODS (sizeof(methods) / sizeof(methods[0]))
 
 struct twin {
     struct aggregate_shard *shard;
@@ -49,10 +53,19 @@ static void connect_one(struct world *world, size_t number)
     world->slow.connections[number] = world->quick.connections[number];
 }
 
-static void event(struct world *world, size_t number, enum connection_event_kind kind)
+static void tell(struct twin *twin, size_t number, enum connection_event_kind kind,
+                 const char *method)
 {
-    scene_event(world->quick.shard, &world->quick.connections[number], kind, 1);
-    scene_event(world->slow.shard, &world->slow.connections[number], kind, 1);
+    struct exchange_sink sink = aggregate_shard_sink(twin->shard);
+    const struct connection_event event = {.kind = kind, .amount = 1, .method = slice_of(method)};
+    sink.event(sink.context, &twin->connections[number], &event);
+}
+
+static void tell_both(struct world *world, size_t number, enum connection_event_kind kind)
+{
+    const char *method = methods[pick(world, METHODS)];
+    tell(&world->quick, number, kind, method);
+    tell(&world->slow, number, kind, method);
 }
 
 static void set_times(struct world *world, struct exchange *exchange)
@@ -69,13 +82,13 @@ static void set_times(struct world *world, struct exchange *exchange)
 static void exchange_one(struct world *world, size_t number)
 {
     static const uint16_t statuses[] = {200, 200, 200, 404, 500, 0};
-    static const char *const methods[] = {"GET", "GET", "POST", "SPY"};
     static const char trace_id[] = "0af7651916cd43dd8448eb211c80319c";
     char route[16];
     uint32_t at = pick(world, ROUTES);
     snprintf(route, sizeof(route), "/r%u", at);
     struct exchange exchange = scene_exchange(at == 0 ? "" : route, statuses[pick(world, 6)]);
-    exchange.method = slice_of(methods[pick(world, 4)]);
+    const char *method = methods[pick(world, METHODS)];
+    exchange.method = slice_of(method);
     exchange.request_body_bytes = pick(world, 5) == 0 ? EXCHANGE_SIZE_UNKNOWN : pick(world, 1000);
     exchange.response_body_bytes = pick(world, 5) == 0 ? EXCHANGE_SIZE_UNKNOWN : pick(world, 90000);
     exchange.ambiguous = pick(world, 50) == 0;
@@ -86,8 +99,13 @@ static void exchange_one(struct world *world, size_t number)
         exchange.trace_id = slice_of(trace_id);
     }
     set_times(world, &exchange);
+    bool ends = pick(world, 3) == 0;
+    if (ends) {
+        tell(&world->slow, number, CONNECTION_REQUEST_ENDED, method);
+    }
     scene_feed(world->slow.shard, &world->slow.connections[number], &exchange);
     exchange.route_id = at;
+    exchange.ends_request = ends;
     scene_feed(world->quick.shard, &world->quick.connections[number], &exchange);
 }
 
@@ -105,11 +123,11 @@ static void step(struct world *world)
     if (what < 70) {
         exchange_one(world, number);
     } else if (what < 85) {
-        event(world, number, CONNECTION_REQUEST_BEGAN);
+        tell_both(world, number, CONNECTION_REQUEST_BEGAN);
     } else if (what < 95) {
-        event(world, number, CONNECTION_REQUEST_ENDED);
+        tell_both(world, number, CONNECTION_REQUEST_ENDED);
     } else if (what < 98) {
-        event(world, number, CONNECTION_CLOSED);
+        tell_both(world, number, CONNECTION_CLOSED);
         connect_one(world, number);
     } else {
         tick(world);

@@ -127,6 +127,7 @@ static void on_exchange(void *context, struct connection *connection,
     world->named += client && server ? 1 : 0;
     world->heard++;
     struct exchange counted = scene_exchange("/a", 200);
+    counted.ends_request = exchange->ends_request;
     world->shard_sink.exchange(world->shard_sink.context, connection, &counted);
 }
 
@@ -153,7 +154,11 @@ static void finish_exchange(struct world *world, struct talk *talk)
                                 .request_end_ns = talk->server_pod,
                                 .request_body_bytes = talk->connection.client.port,
                                 .response_body_bytes = talk->asked++};
-    tell(world, talk, CONNECTION_REQUEST_ENDED);
+    exchange.method = slice_of("GET");
+    exchange.ends_request = draw(world, 2) == 0;
+    if (!exchange.ends_request) {
+        tell(world, talk, CONNECTION_REQUEST_ENDED);
+    }
     talk->active = false;
     sink.exchange(sink.context, &talk->connection, &exchange);
     world->told++;

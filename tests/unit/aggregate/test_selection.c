@@ -114,6 +114,42 @@ static void own_deliveries_are_left_out(void **state)
     selection_free(elsewhere);
 }
 
+/* A request whose beginning was counted ends, though its exchange is left out; what is the agent's
+ * own from the start had no beginning. */
+static void left_out_requests_end(void **state)
+{
+    (void)state;
+    struct passed passed = {0};
+    struct exchange_sink next = {&passed, count_exchange, count_event};
+    struct address own[] = {address("10.0.0.1"), address("10.9.9.9")};
+    struct selection_rule rule = {.exclude = true, .route = "/health*"};
+    struct aggregate_shard *shard = shard_of(NULL);
+    struct selection_options options = {.rules = &rule,
+                                        .rule_count = 1,
+                                        .shard = shard,
+                                        .own_addresses = own,
+                                        .own_address_count = 2,
+                                        .own_port = 9990};
+    struct selection *selection = selection_new(&options, &next);
+    assert_non_null(selection);
+    struct exchange exchange = {.route = slice_of("/healthz"), .ends_request = true};
+    assert_false(passes(selection, &passed, "10.0.0.2", 80, &exchange));
+    assert_int_equal(passed.events, 1);
+    exchange.ends_request = false;
+    assert_false(passes(selection, &passed, "10.0.0.2", 80, &exchange));
+    assert_int_equal(passed.events, 1);
+    exchange = (struct exchange){.user_agent = slice_of("vethscope/1"), .ends_request = true};
+    assert_false(passes(selection, &passed, "10.0.0.2", 80, &exchange));
+    assert_int_equal(passed.events, 2);
+    assert_false(passes(selection, &passed, "10.0.0.1", 9990, &exchange));
+    assert_int_equal(passed.events, 2);
+    exchange.user_agent = (struct slice){0};
+    assert_true(passes(selection, &passed, "10.0.0.2", 80, &exchange));
+    assert_int_equal(passed.events, 2);
+    selection_free(selection);
+    aggregate_shard_free(shard);
+}
+
 static void first_rule_that_fits_decides(void **state)
 {
     (void)state;
@@ -198,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_traffic_is_left_out),
         cmocka_unit_test(own_deliveries_are_left_out),
+        cmocka_unit_test(left_out_requests_end),
         cmocka_unit_test(first_rule_that_fits_decides),
         cmocka_unit_test(unknown_servers_have_the_names_of_the_metrics),
         cmocka_unit_test(long_values_are_compared_by_their_beginning),
