@@ -36,7 +36,7 @@ static http_walker *find_walker(enum http_machine machine)
     case HTTP_MACHINE_AVX2:
 #ifdef HTTP_WALK_X86
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-                       __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt")
+                       __builtin_cpu_supports("bmi2")
                    ? http_walk_avx2
                    : NULL;
 #else

@@ -4,6 +4,7 @@
 #include "http_parser/framing.h"
 #include "http_parser/machine.h"
 #include "http_parser/names.h"
+#include "http_parser/scan.h"
 #include "http_parser/start_line.h"
 
 /* Copied in steps of vectors; to assign {0} gcc stores word after word. */
@@ -20,17 +21,16 @@ static bool read_request_line(const char *line, const struct http_walk_found *fo
                               struct http_head *head_out)
 {
     enum {
-        TAIL_LENGTH = HTTP_VERSION_LENGTH + 2, /* with the SP before and the CR behind it */
-        SPACES = 2
+        TAIL_LENGTH = HTTP_VERSION_LENGTH + 2 /* with the SP before and the CR behind it */
     };
     const char *method_end = found->word_end;
     size_t method_length = (size_t)(method_end - line);
     if (method_length == 0 || method_length > HTTP_METHOD_LENGTH_MAX || *method_end != ' ' ||
-        found->spaces != SPACES || found->feed - method_end < TAIL_LENGTH + 2)
+        found->feed - method_end < TAIL_LENGTH + 2)
         return false;
     const char *target_end = found->feed - TAIL_LENGTH;
     if (*target_end != ' ' || !http_start_line_is_version(target_end + 1) ||
-        found->feed[-1] != '\r')
+        found->feed[-1] != '\r' || http_scan_visible(method_end + 1, found->behind) != target_end)
         return false;
     *head_out = nothing;
     head_out->method = (struct http_slice){line, method_length};

@@ -23,7 +23,6 @@ struct http_walk_found {
     const char *word_end; /* first character that is in no name */
     const char *feed;     /* the first line's LF */
     const char *behind;   /* the empty line */
-    size_t spaces;        /* in the first line, TABs too */
     size_t count;
     struct http_names_line lines[HTTP_WALK_LINES_MAX]; /* `count` of them, in their order */
 };

@@ -47,7 +47,7 @@ HTTP_ALWAYS_INLINE void http_walk_load(struct http_walk_block *block, const char
 /* Whether all bytes among `kept` are plain but for the names' ends, which are found. */
 HTTP_ALWAYS_INLINE bool http_walk_check(struct http_walk_carry *carry,
                                         const struct http_walk_block *block, uint64_t starts,
-                                        uint64_t kept, http_rare_marker *mark_odd,
+                                        uint64_t kept, http_odd_marker *mark_odd,
                                         uint64_t *name_ends_out)
 {
     const struct http_marks *marks = &block->marks;

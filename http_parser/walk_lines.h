@@ -57,33 +57,28 @@ HTTP_ALWAYS_INLINE bool http_walk_end_lines(struct http_walk_state *state, const
 /* The part of the first line that is in the block; takes its LF from `feeds`. */
 HTTP_ALWAYS_INLINE void http_walk_first_line(struct http_walk_state *state,
                                              const struct http_walk_block *block, uint64_t *feeds,
-                                             http_rare_marker *mark_spaces,
                                              struct http_walk_found *found)
 {
-    uint64_t spaces = mark_spaces(block->loaded) >> block->shift;
     if (found->word_end == NULL && block->marks.breaks != 0)
         found->word_end = block->at + __builtin_ctzll(block->marks.breaks);
-    if (*feeds != 0) {
-        found->feed = block->at + __builtin_ctzll(*feeds);
-        state->name = found->feed + 1;
-        spaces &= (*feeds & -*feeds) - 1;
-        *feeds &= *feeds - 1;
-    }
-    found->spaces += (size_t)__builtin_popcountll(spaces);
+    if (*feeds == 0)
+        return;
+    found->feed = block->at + __builtin_ctzll(*feeds);
+    state->name = found->feed + 1;
+    *feeds &= *feeds - 1;
 }
 
 HTTP_ALWAYS_INLINE enum http_walk http_walk_lines(const char *bytes, const char *at,
                                                   const char *end, struct http_walk_found *found,
-                                                  const struct http_markers markers)
+                                                  http_marker *mark, http_odd_marker *mark_odd)
 {
     char copy[HTTP_BLOCK_LENGTH];
     struct http_walk_state state = {0};
     struct http_walk_block block;
     found->word_end = NULL;
-    found->spaces = 0;
     found->count = 0;
     for (block.at = at; block.at < end; block.at += HTTP_BLOCK_LENGTH) {
-        http_walk_load(&block, bytes, end, copy, markers.all);
+        http_walk_load(&block, bytes, end, copy, mark);
         uint64_t feeds = block.marks.feeds;
         uint64_t starts = feeds << 1 | state.carry.starts_line;
         /* lines that begin with no name: first of all the empty line */
@@ -101,11 +96,11 @@ HTTP_ALWAYS_INLINE enum http_walk http_walk_lines(const char *bytes, const char 
         } else if (end - block.at < HTTP_BLOCK_LENGTH) {
             return HTTP_WALK_INCOMPLETE;
         }
-        if (!http_walk_check(&state.carry, &block, starts, kept, markers.odd, &name_ends))
+        if (!http_walk_check(&state.carry, &block, starts, kept, mark_odd, &name_ends))
             return HTTP_WALK_ODD;
         feeds &= kept;
         if (state.name == NULL)
-            http_walk_first_line(&state, &block, &feeds, markers.spaces, found);
+            http_walk_first_line(&state, &block, &feeds, found);
         if (!http_walk_end_lines(&state, block.at, name_ends, feeds, found))
             return HTTP_WALK_ODD;
         if (nameless != 0)

@@ -16,16 +16,9 @@ struct http_marks {
     bool has_odd;     /* among the bytes are control characters other than TAB, CR and LF */
 };
 
+/* Of the block at `at`; the second marks the characters that has_odd tells of. */
 typedef struct http_marks http_marker(const char *at);
-
-/* Marks of one kind, for which few blocks are asked: spaces with TABs, odd control characters. */
-typedef uint64_t http_rare_marker(const char *at);
-
-struct http_markers {
-    http_marker *all;
-    http_rare_marker *spaces;
-    http_rare_marker *odd;
-};
+typedef uint64_t http_odd_marker(const char *at);
 
 /*
  * A byte's class is what the entries of its low and of its high four bits have in common: no bit

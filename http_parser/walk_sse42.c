@@ -85,16 +85,9 @@ SSE42 static inline uint64_t mark_odd(const char *at)
                   0);
 }
 
-SSE42 static inline uint64_t mark_spaces(const char *at)
-{
-    struct vectors block = load(at);
-    return equal(block, ' ') | equal(block, '\t');
-}
-
 SSE42 enum http_walk http_walk_sse42(const char *bytes, const char *at, const char *end,
                                      struct http_walk_found *found)
 {
-    return http_walk_lines(bytes, at, end, found,
-                           (struct http_markers){mark, mark_spaces, mark_odd});
+    return http_walk_lines(bytes, at, end, found, mark, mark_odd);
 }
 #endif
