@@ -122,6 +122,19 @@ def check_wrong_values(checks):
         checks.true(f"refused: {values}", status != 0 and words in errors, errors)
 
 
+def check_old_cluster(checks):
+    """What an older API server does not know is refused before it is asked; the rest is not."""
+    old = ("--kube-version", "1.28.9")
+    sidecar = ("--set", "sidecar.enabled=true")
+    checks.equal("agents on an old cluster", chart.template(*old)[0], 0)
+    status, _, errors = chart.template(*old, *sidecar)
+    checks.true("a sidecar proper there", status != 0 and "Kubernetes 1.29" in errors, errors)
+    checks.equal("a container there",
+                 chart.template(*old, *sidecar, "--set", "sidecar.native=false")[0], 0)
+    status, _, errors = chart.template("--kube-version", "1.20.0")
+    checks.true("a cluster without endpoint slices", status != 0 and "1.21" in errors, errors)
+
+
 def check_example(checks):
     """The example holds every key of the program: the schema takes them all, the port but one."""
     values = {"config": yaml.safe_load(EXAMPLE.read_text())}
@@ -265,6 +278,7 @@ def main():
         check_variants(checks)
         check_example(checks)
         check_wrong_values(checks)
+        check_old_cluster(checks)
         check_base(checks)
         check_sidecar(checks)
         check_patch(checks)
