@@ -332,7 +332,7 @@ static size_t verb_length(struct slice text)
 static const char *stem_placeholder(struct slice text, struct byte_classes classes)
 {
     if ((classes.every & BYTE_DIGIT) != 0) {
-        const char *date = date_placeholder(text);
+        const char *date = text.length == 8 ? date_placeholder(text) : NULL; /* 20260131 */
         return date != NULL ? date : "{id}";
     }
     if ((classes.every & BYTE_HEX) != 0) {
@@ -362,6 +362,9 @@ const char *identifier_placeholder(struct slice segment, struct byte_classes cla
     *suffix_out = 0;
     if (segment.length > IDENTIFIER_WORD_MAX) {
         return "{token}";
+    }
+    if ((classes.every & BYTE_DIGIT) != 0) { /* the most frequent, and has no suffix */
+        return stem_placeholder(segment, classes);
     }
     bool mixed_letters = (classes.any & BYTE_UPPER) != 0 && segment.length >= LETTERS_RANDOM_MIN;
     if ((classes.any & (BYTE_DIGIT | BYTE_AT | BYTE_COLON)) == 0 && !mixed_letters) {
