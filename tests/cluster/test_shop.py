@@ -28,6 +28,7 @@ SERVER = "http_server_request_duration_seconds_count"
 CLIENT = "http_client_request_duration_seconds_count"
 REQUEST = ("http_request_method", "http_route", "http_response_status_code")
 SETTLE_SECONDS = 20
+UNDER_LOAD_SECONDS = 3
 
 
 class Comparison:
@@ -68,6 +69,23 @@ class Comparison:
         self.checks.counts(f"{when}: clients", got[1], asked)
         self.checks.equal(f"{when}: errors of the shop", self.shop.errors()[self.errors:], [])
         self._check_nothing_missed(when)
+
+    def check_since(self, when, served, asked):
+        """Beside check: all that was logged since these counts, and of what was before anything or
+        nothing."""
+        least = (self.shop.served() - served, self.shop.asked() - asked)
+        most = (self.shop.served() - self.served, self.shop.asked() - self.asked)
+        end = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < end:
+            got = tuple(map(collections.Counter, self._measured()))
+            if not least[0] - got[0] and not least[1] - got[1]:
+                break
+            time.sleep(0.25)
+        print(f"{when}: at least {sum(least[0].values())} requests, seen {sum(got[0].values()):g}, "
+              f"at most {sum(most[0].values())}")
+        for side, name in enumerate(("servers", "clients")):
+            self.checks.counts(f"{when}: {name}, not seen", least[side] - got[side], {})
+            self.checks.counts(f"{when}: {name}, made up", got[side] - most[side], {})
 
     def _check_nothing_missed(self, when):
         for family in ("vethscope_capture_dropped_packets_total",
@@ -116,23 +134,35 @@ def replaced_agent(node, release, shop, comparison):
     comparison.check("after the agent's pod was deleted")
 
 
-def restarted(node):
-    pods = node.get("pods", "-n", NAMESPACE)["items"]
-    status = pods[0]["status"]["containerStatuses"][0]
-    return status["restartCount"] == 1 and status["ready"]
+def restarts(node):
+    """How often the agent's container was, once it is ready; None: it is not."""
+    status = node.get("pods", "-n", NAMESPACE)["items"][0]["status"]["containerStatuses"][0]
+    return status["restartCount"] if status["ready"] else None
+
+
+def kill(node, release, prometheus):
+    """The same pod, another process: its counters begin again."""
+    pod, before, now = release.pod(), restarts(node), time.time()
+    os.kill(release.pid(), signal.SIGKILL)
+    wait_until(lambda: restarts(node) == before + 1, 60, "the agent to be restarted", pause=0.2)
+    wait_until(lambda: any(value > now - 1 for _, value in prometheus.query(
+        f'process_start_time_seconds{{pod="{pod}"}}')), 30, "a scrape of the new process")
 
 
 def killed_agent(node, release, shop, comparison):
-    """The same pod, another process: its counters begin again."""
-    pod, before = release.pod(), release.pid()
-    os.kill(before, signal.SIGKILL)
-    wait_until(lambda: restarted(node), 60, "the agent's container to be restarted", pause=0.2)
-    born = float(pathlib.Path(f"/proc/{release.pid()}").stat().st_mtime)
-    wait_until(lambda: any(value > born - 5 for _, value in comparison.prometheus.query(
-        f'process_start_time_seconds{{pod="{pod}"}}')), 30, "a scrape of the new process")
-    comparison.start(pod)
+    """Once while nobody asks, and once in the middle: what is seen then is what came after the new
+    one was ready, and nothing of it is made up."""
+    kill(node, release, comparison.prometheus)
+    comparison.start(release.pod())
     shop.send("after-kill", 200)
     comparison.check("after the agent was killed")
+    shop.customers("regulars")
+    comparison.start(release.pod())
+    kill(node, release, comparison.prometheus)
+    seen_from = shop.served(), shop.asked()
+    time.sleep(UNDER_LOAD_SECONDS)
+    shop.send_home("regulars")
+    comparison.check_since("killed while customers ask", *seen_from)
 
 
 def upgraded_chart(node, release, shop, comparison, checks):
