@@ -40,9 +40,9 @@ test-cluster: ## a real Kubernetes node, and a real API server; needs Go 1.25, w
 	@.ci/setup.sh cluster
 	@tests/kube/build.py
 	@tests/cluster/images.py
-	@.ci/image.sh build/vethscope-image.tar
 	@.ci/build.sh release kube_dump vethscope
 	@.ci/build.sh asan kube_dump
+	@.ci/image.sh build/vethscope-image.tar
 	@ctest --test-dir build/release -L '^cluster$$' -E faults --verbose --no-tests=error
 	@ctest --test-dir build/asan -R '^cluster_faults$$' --verbose --no-tests=error
 
