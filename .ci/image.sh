@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # image.sh OUTPUT.tar [amd64|arm64]: builds deploy/Dockerfile without a Docker engine and writes the
 # image, tagged localhost/vethscope:dev, as an archive that `ctr images import` and `docker load` read.
+# image.sh --unit-tests [amd64|arm64]: the unit tests as programs of that architecture, in the
+# container that compiles the image's program.
 #
 # The base image is made here from Debian's packages, under the name that the Dockerfile gives it.
 # VETHSCOPE_IMAGE_OPTIONS: further options for `buildah bud`, --no-cache for instance.
@@ -18,8 +20,8 @@ base_days=7
 say() { printf 'image: %s\n' "$*"; }
 
 if [ "$(id -u)" -ne 0 ]; then
-    exec sudo --preserve-env=XDG_CACHE_HOME,HOME,VETHSCOPE_IMAGE_OPTIONS "$PWD/.ci/image.sh" \
-        "$(realpath -m "$output")" "$arch"
+    exec sudo --preserve-env=XDG_CACHE_HOME,HOME,VETHSCOPE_IMAGE_OPTIONS,SOURCE_DATE_EPOCH \
+        "$PWD/.ci/image.sh" "$output" "$arch"
 fi
 
 # A store of its own, so that nothing of it is seen by other tools or left in their way.
@@ -77,32 +79,58 @@ version() {
     sed -n 's/^project(vethscope VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt
 }
 
+bud() {
+    buildah bud --isolation chroot --layers --pull-never "$@"
+}
+
+# build OPTION ...
 build() {
     local epoch=${SOURCE_DATE_EPOCH:-$(source_date)}
     # shellcheck disable=SC2086
-    buildah bud --isolation chroot --layers --pull-never --platform "linux/$arch" \
+    bud --platform "linux/$arch" \
         --ignorefile deploy/Dockerfile.dockerignore --timestamp "$epoch" \
         --build-arg BUILDPLATFORM="linux/$(dpkg --print-architecture)" \
         --build-arg SOURCE_DATE_EPOCH="$epoch" --build-arg VERSION="$(version)" \
         --build-arg REVISION="$(revision)" ${VETHSCOPE_IMAGE_OPTIONS:-} \
-        --tag "$name" --file deploy/Dockerfile .
+        --file deploy/Dockerfile "$@" .
 }
 
 # quietly COMMAND ...: shows what it said only where it fails.
 quietly() {
-    "$@" >"$cache/log" 2>&1 || {
-        cat "$cache/log" >&2
+    "$@" >"$log" 2>&1 || {
+        cat "$log" >&2
         return 1
     }
 }
 
+write_image() {
+    say "building for $arch"
+    quietly build --tag "$name"
+    rm -f "$output"
+    buildah push --quiet "$name" "docker-archive:$output:$name"
+    say "$output: $(stat -c %s "$output") bytes"
+}
+
+run_unit_tests() {
+    local built=localhost/vethscope-build:$arch
+    say "unit tests for $arch"
+    quietly build --target build --tag "$built"
+    quietly bud --build-arg BUILT="$built" --build-arg TARGETARCH="$arch" \
+        --tag "localhost/vethscope-tests:$arch" --file tests/image/Dockerfile .
+    sed -n '/% tests passed/p' "$log"
+}
+
 mkdir -p "$cache"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# For the base and the tag, which others may be making too.
 exec 9>"$cache/lock"
 flock 9
 driver=$(storage_driver)
 base_is_fresh || make_base
-say "building for $arch"
-build
-rm -f "$output"
-buildah push --quiet "$name" "docker-archive:$output:$name"
-say "$output: $(stat -c %s "$output") bytes"
+if [ "$output" = --unit-tests ]; then
+    flock -u 9
+    run_unit_tests
+else
+    write_image
+fi

@@ -51,7 +51,7 @@ ln -s usr/lib64 "$root/lib64"
 for name in $(needed_by "$program") libgcc_s.so.1; do
     copy_library "$name"
 done
-ln -sf "/$libraries/$(basename "$loader")" "$root/$loader"
+ln -s --relative "$root/$libraries/$(basename "$loader")" "$root/usr/$loader"
 
 echo ca-certificates >>/tmp/packages
 echo openssl >>/tmp/packages
