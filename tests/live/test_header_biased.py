@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from checks import Checks  # noqa: E402
-from lab import Lab, run  # noqa: E402
+from lab import Lab, run, wait_until  # noqa: E402
 from nginx import Nginx  # noqa: E402
 
 LARGE = 1 << 20
@@ -165,6 +165,12 @@ def main():
                  "metrics: {body_sizes: true}\n"
         agent = lab.agent("--interface", web.interface, config=config)
         talk = Talk()
+        time.sleep(1)
+        talk.ask(Client(user, web), "/small.bin")
+        began = time.monotonic()
+        wait_until(lambda: agent.metrics().total(DURATION) == 1, 5, "the first request")
+        checks.true("a quiet pod's request is told within a second",
+                    time.monotonic() - began < 1, time.monotonic() - began)
         for _ in range(5):
             client = Client(user, web)
             for _ in range(3):
