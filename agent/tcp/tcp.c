@@ -290,7 +290,7 @@ static void receive(struct tcp *tcp, struct flow *flow, unsigned side,
 
 /* Whether the segment is what nearly all are: the next of its side, in the middle of a connection
  * of which nothing is missing, acknowledging nothing that is not there. Everything else goes the
- * long way, which would do the same for such a one (tests compare the two). */
+ * long way, which would do the same for such a one. */
 static bool is_next(const struct flow *flow, unsigned side, const struct segment *segment)
 {
     const struct stream *own = &flow->streams[side];
