@@ -177,7 +177,9 @@ static struct pairing *new_pairing(const struct pipeline_options *options,
                                       .server_ports = config->http.server_ports,
                                       .server_port_count = config->http.server_port_count,
                                       .side = options->file_side,
-                                      .routes = options->routes};
+                                      .routes = options->routes,
+                                      .plain = options->plain,
+                                      .plain_context = options->plain_context};
     return pairing_new(&pairing, sink);
 }
 

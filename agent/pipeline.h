@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/aggregate/aggregate.h"
+#include "agent/base/plain_bytes.h"
 #include "agent/capture/frame.h"
 #include "agent/config/config.h"
 #include "agent/exchange/exchange.h"
@@ -25,6 +26,8 @@ struct pipeline_options {
     /* When an interface appeared (CLOCK_MONOTONIC); 0: it was there before. NULL: all were. */
     int64_t (*interface_since)(void *context, uint32_t interface);
     void *interface_context;
+    plain_bytes_callback *plain; /* told what need not be captured; NULL: not wanted */
+    void *plain_context;
     uint64_t memory_bytes;               /* this worker's share */
     int64_t reorder_ns;                  /* 0 for files: their time does not pass by itself */
     enum exchange_side file_side;        /* of frames that do not tell their direction */

@@ -186,3 +186,8 @@ bool http_chunked_skip(struct http_stream *stream, uint64_t length)
         stream->chunk_state = DATA_END;
     return true;
 }
+
+uint64_t http_chunked_unread(const struct http_stream *stream)
+{
+    return stream->chunk_state == DATA ? stream->remaining : 0;
+}

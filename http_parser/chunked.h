@@ -19,5 +19,8 @@ void http_chunked_begin(struct http_stream *stream);
 enum http_chunked_result http_chunked_next(struct http_stream *stream, const char *bytes,
                                            size_t length, size_t *consumed_out);
 
+/* How many bytes are left of the chunk's data that is being passed over. */
+uint64_t http_chunked_unread(const struct http_stream *stream);
+
 /* `length` bytes are missing. False, and nothing changed: not all were of one chunk's data. */
 bool http_chunked_skip(struct http_stream *stream, uint64_t length);

@@ -186,6 +186,26 @@ enum http_skip http_stream_skip(struct http_stream *stream, uint64_t length)
     return HTTP_SKIP_LOST;
 }
 
+uint64_t http_stream_unread(const struct http_stream *stream)
+{
+    switch ((enum stream_state)stream->state) {
+    case LENGTH:
+        return stream->remaining;
+    case CHUNKED:
+        return http_chunked_unread(stream);
+    case UNTIL_CLOSE:
+    case TUNNEL:
+        return UINT64_MAX;
+    case BETWEEN:
+    case SWITCHING:
+    case SWITCHED:
+    case INVALID:
+    case LOST:
+        break;
+    }
+    return 0;
+}
+
 enum http_event http_stream_finish(struct http_stream *stream)
 {
     switch ((enum stream_state)stream->state) {

@@ -78,6 +78,10 @@ void http_stream_answer(struct http_stream *stream, enum http_request_kind reque
  * of a body too, as their number is known. */
 enum http_skip http_stream_skip(struct http_stream *stream, uint64_t length);
 
+/* How many of the next bytes the stream will count without a look at them: the rest of a body of
+ * known length or of a chunk, UINT64_MAX where there is no end to it. */
+uint64_t http_stream_unread(const struct http_stream *stream);
+
 /* The connection's direction ended. HTTP_EVENT_END: the end completed a close-delimited message;
  * HTTP_EVENT_NONE: between messages or in a tunnel; HTTP_EVENT_INVALID: inside a message. */
 enum http_event http_stream_finish(struct http_stream *stream);

@@ -1,5 +1,8 @@
 #include "agent/capture/kernel_filter.h"
 
+#include "agent/capture/bpf_text.h"
+#include "agent/capture/plain_filter.h"
+
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -12,10 +15,11 @@
 
 /*
  * The program: search for the interface among the excluded, loopback, protocol, the user's
- * expression. Jumps of classic BPF are relative and forward; conditional ones reach 255
- * instructions, so every part brings a `return 0` of its own and only the unconditional jump, which
- * reaches anywhere, leaves the search. The expression is compiled for raw IP, which is what offset
- * 0 is, and goes at the end as it is: its jumps are relative too, and its returns decide.
+ * expression, how much is kept. Jumps of classic BPF are relative and forward; conditional ones
+ * reach 255 instructions, so every part brings a `return 0` of its own and only the unconditional
+ * jump, which reaches anywhere, leaves the search. The expression is compiled for raw IP, which is
+ * what offset 0 is; its jumps are relative too. What it accepts goes on to the last part,
+ * plain_filter.c.
  */
 
 #define LEAF_MAX 8 /* compared one after the other at the end of a binary search */
@@ -24,14 +28,6 @@
 #define SEARCH_MAX (2 * KERNEL_FILTER_EXCLUDED_MAX + 2)
 #define FIXED_MAX 32 /* loopback and protocol */
 #define EXPRESSION_MAX (BPF_MAXINSNS - SEARCH_MAX - FIXED_MAX)
-
-#define LOAD_AUXILIARY(what)                                                                       \
-    (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + (what)))
-#define LOAD_BYTE(offset) (struct sock_filter) BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (offset))
-#define JUMP_IF(how, value, yes, no)                                                               \
-    (struct sock_filter) BPF_JUMP(BPF_JMP | (how) | BPF_K, (value), (uint8_t)(yes), (uint8_t)(no))
-#define JUMP(distance) (struct sock_filter) BPF_STMT(BPF_JMP | BPF_JA, (distance))
-#define RETURN(length) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, (length))
 
 /* Distance of a jump out of the search, until that is known. */
 #define TO_THE_END UINT32_MAX
@@ -42,6 +38,7 @@
 
 struct kernel_filter {
     struct bpf_program expression;
+    uint32_t whole; /* what the expression returns for a packet that it accepts */
     unsigned length;
     struct sock_filter program[BPF_MAXINSNS];
 };
@@ -127,12 +124,16 @@ static void emit_protocol(struct kernel_filter *filter)
     emit(filter, RETURN(0));
 }
 
+/* As it is, but for a packet that it accepts, which goes on to the end of the expression. */
 static void emit_expression(struct kernel_filter *filter)
 {
-    for (unsigned i = 0; i < filter->expression.bf_len; i++) {
+    unsigned count = filter->expression.bf_len;
+    for (unsigned i = 0; i < count; i++) {
         const struct bpf_insn *instruction = &filter->expression.bf_insns[i];
-        emit(filter, (struct sock_filter){instruction->code, instruction->jt, instruction->jf,
-                                          instruction->k});
+        bool accepts = instruction->code == (BPF_RET | BPF_K) && instruction->k != 0;
+        emit(filter, accepts ? JUMP(count - i - 1)
+                             : (struct sock_filter){instruction->code, instruction->jt,
+                                                    instruction->jf, instruction->k});
     }
 }
 
@@ -144,6 +145,10 @@ struct sock_fprog kernel_filter_build(struct kernel_filter *filter,
     emit_loopback(filter, interfaces->loopback);
     emit_protocol(filter);
     emit_expression(filter);
+    const struct plain_filter_rest rest = {filter->whole, interfaces->starved};
+    filter->length +=
+        plain_filter_emit(filter->program + filter->length, BPF_MAXINSNS - filter->length,
+                          interfaces->plain, interfaces->plain_count, &rest);
     return (struct sock_fprog){(unsigned short)filter->length, filter->program};
 }
 
@@ -158,10 +163,16 @@ int kernel_filter_attach(struct kernel_filter *filter, int socket,
 {
     struct sock_fprog program = kernel_filter_build(filter, interfaces);
     int status = attach(socket, &program);
-    if (status == -ENOMEM && interfaces->excluded_count > 0) {
+    struct kernel_filter_interfaces less = *interfaces;
+    if (status == -ENOMEM && less.plain_count > 0) { /* their packets as the others' */
+        less.plain_count = 0;
+        program = kernel_filter_build(filter, &less);
+        status = attach(socket, &program);
+    }
+    if (status == -ENOMEM && less.excluded_count > 0) {
         /* The kernel's allowance is smaller still: user space does it all. */
-        const struct kernel_filter_interfaces none = {.loopback = interfaces->loopback};
-        program = kernel_filter_build(filter, &none);
+        less.excluded_count = 0;
+        program = kernel_filter_build(filter, &less);
         status = attach(socket, &program);
     }
     return status;
@@ -188,6 +199,7 @@ struct kernel_filter *kernel_filter_new(const char *expression, uint32_t snap_le
                  expression, EXPRESSION_MAX);
     } else {
         pcap_close(handle);
+        filter->whole = snap_length;
         return filter;
     }
     if (handle != NULL) {

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "agent/base/plain_bytes.h"
+
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -8,7 +11,8 @@
  * The classic BPF program of a live ring, for the cooked mode of a packet socket: offset 0 is the
  * network header. It lets pass TCP over IPv4 (every fragment of it), over IPv6, and IPv6 with
  * extension headers, which only user space can follow; nothing of the excluded interfaces, no
- * outgoing copies on loopback; and of that what the user's expression accepts.
+ * outgoing copies on loopback; and of that what the user's expression accepts. Whole, but for what
+ * is told to be plain (plain_filter.h).
  *
  * It is exchanged with SO_ATTACH_FILTER, never pcap_setfilter, which would drop what arrives
  * meanwhile.
@@ -29,7 +33,10 @@ void kernel_filter_free(struct kernel_filter *filter);
 struct kernel_filter_interfaces {
     const uint32_t *excluded; /* ascending; those beyond KERNEL_FILTER_EXCLUDED_MAX are ignored */
     size_t excluded_count;
-    uint32_t loopback; /* its outgoing packets are rejected; 0: none */
+    uint32_t loopback;               /* its outgoing packets are rejected; 0: none */
+    const struct plain_bytes *plain; /* in the order of plain_filter_compare */
+    size_t plain_count;
+    bool starved; /* the ring overflows: of large packets what the habit of all wants */
 };
 
 /* The program; the filter's, until the next call. */

@@ -3,6 +3,7 @@
 #include "agent/capture/cooked_ring.h"
 #include "agent/capture/interfaces.h"
 #include "agent/capture/kernel_filter.h"
+#include "agent/capture/plain_table.h"
 #include "agent/capture/sll2.h"
 
 #include <errno.h>
@@ -52,6 +53,12 @@
 
 #define STATISTICS_NS INT64_C(1000000000)
 #define ATTACH_AGAIN_NS INT64_C(1000000000)
+/* Filters with more plain flows are attached at most this often. */
+#define PLAIN_NS INT64_C(1000000)
+/* While packets come it is looked this often whether the ring overflows. */
+#define OVERFLOW_LOOK_NS INT64_C(1000000)
+/* So long after the last packet dropped large packets are whole again. */
+#define STARVED_NS INT64_C(10000000000)
 
 #define NS_PER_S INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)
@@ -73,13 +80,18 @@ struct live {
     int64_t armed_ns;      /* what the timer is set to; 0: nothing */
     int64_t attach_due_ns; /* a filter that could not be attached is tried again; 0: none */
     int64_t statistics_due_ns;
-    bool read_empty;       /* by the last dispatch */
-    bool closing;          /* the filter rejects everything and stays so */
-    struct pcap_stat last; /* 32 bits that wrap */
+    int64_t counted_ns;
+    bool read_empty; /* by the last dispatch */
+    bool closing;    /* the filter rejects everything and stays so */
+    int64_t plain_attached_ns;
+    int64_t starved_until_ns; /* 0: the ring does not overflow */
+    int64_t plain_due_ns;     /* what became plain is told to the kernel then; 0: nothing did */
+    struct pcap_stat last;    /* 32 bits that wrap */
     atomic_uint_least64_t packets;
     atomic_uint_least64_t dropped;
     atomic_uint counting;
     uint32_t excluded[KERNEL_FILTER_EXCLUDED_MAX];
+    struct plain_table plain;
 };
 
 static int64_t clock_ns(clockid_t clock)
@@ -145,8 +157,24 @@ static int attach_filter(struct live *live)
         .excluded_count =
             interface_table_excluded(live->table, live->excluded, KERNEL_FILTER_EXCLUDED_MAX),
         .loopback = interface_table_loopback(live->table),
+        .plain = live->plain.flows,
+        .plain_count = live->plain.count,
+        .starved = live->starved_until_ns != 0,
     };
     return kernel_filter_attach(live->filter, pcap_fileno(live->ring), &interfaces);
+}
+
+/* What is needed again is told at once, what is not needed within a while. */
+void live_tell_plain(struct live *live, const struct plain_bytes *plain)
+{
+    plain_table_tell(&live->plain, plain);
+    if (!live->plain.changed) {
+        return;
+    }
+    int64_t due = plain->kind == PLAIN_NONE ? live->now_ns : live->plain_attached_ns + PLAIN_NS;
+    if (live->plain_due_ns == 0 || due < live->plain_due_ns) {
+        live->plain_due_ns = due;
+    }
 }
 
 /* Brings filter and count in line with the table. */
@@ -154,10 +182,14 @@ static void follow_table(struct live *live)
 {
     atomic_store_explicit(&live->counting, live->table->counting, memory_order_relaxed);
     bool again = live->attach_due_ns != 0 && live->now_ns >= live->attach_due_ns;
-    if (live->closing || (!live->table->exclusions_changed && !again)) {
+    bool plain = live->plain_due_ns != 0 && live->now_ns >= live->plain_due_ns;
+    if (live->closing || (!live->table->exclusions_changed && !again && !plain)) {
         return;
     }
     live->table->exclusions_changed = false;
+    live->plain.changed = false;
+    live->plain_due_ns = 0;
+    live->plain_attached_ns = live->now_ns;
     live->attach_due_ns = attach_filter(live) < 0 ? live->now_ns + ATTACH_AGAIN_NS : 0;
 }
 
@@ -170,6 +202,10 @@ static void count(struct live *live)
     uint32_t packets = (uint32_t)now.ps_recv - (uint32_t)live->last.ps_recv;
     uint32_t dropped = (uint32_t)now.ps_drop - (uint32_t)live->last.ps_drop;
     live->last = now;
+    if (dropped > 0) {
+        live->plain_due_ns = live->starved_until_ns == 0 ? live->now_ns : live->plain_due_ns;
+        live->starved_until_ns = live->now_ns + STARVED_NS;
+    }
     atomic_fetch_add_explicit(&live->packets, packets, memory_order_relaxed);
     atomic_fetch_add_explicit(&live->dropped, dropped, memory_order_relaxed);
 }
@@ -178,8 +214,17 @@ static void count(struct live *live)
  * and needs no further wakeup. */
 static void count_when_due(struct live *live, bool packets_came)
 {
-    if (live->statistics_due_ns != 0 && live->now_ns >= live->statistics_due_ns) {
+    bool filling = packets_came && live->now_ns >= live->counted_ns + OVERFLOW_LOOK_NS;
+    bool due = live->statistics_due_ns != 0 && live->now_ns >= live->statistics_due_ns;
+    if (live->starved_until_ns != 0 && live->now_ns >= live->starved_until_ns) {
+        live->starved_until_ns = 0;
+        live->plain_due_ns = live->now_ns;
+    }
+    if (filling || due) {
+        live->counted_ns = live->now_ns;
         count(live);
+    }
+    if (due) {
         live->statistics_due_ns = 0;
     }
     if (packets_came && live->statistics_due_ns == 0) {
@@ -200,6 +245,7 @@ static void arm(struct live *live)
 {
     int64_t due = earlier(interfaces_due(live->interfaces),
                           earlier(live->attach_due_ns, live->statistics_due_ns));
+    due = earlier(due, live->plain_due_ns);
     if (due == live->armed_ns) {
         return;
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/base/plain_bytes.h"
 #include "agent/capture/frame.h"
 
 #include <stdbool.h>
@@ -68,6 +69,10 @@ int64_t live_latency_ns(unsigned block_timeout_ms);
 
 /* Closes the filter, waits out the block timeout and delivers the rest of the ring. */
 int live_drain(struct live *live);
+
+/* Tells the kernel of what it need not copy, or no longer. From the frame callback, or between two
+ * dispatches on their thread. */
+void live_tell_plain(struct live *live, const struct plain_bytes *plain);
 
 /* When an interface appeared, CLOCK_MONOTONIC and rather too early than too late; 0: it was there
  * at the opening, or is not known. The dispatching thread. */

@@ -125,6 +125,12 @@ static bool open_descriptors(struct worker *worker)
            watch(worker->epoll, worker->stop_event) == 0;
 }
 
+static void tell_plain(void *context, const struct plain_bytes *plain)
+{
+    const struct worker *worker = context;
+    live_tell_plain(worker->live, plain);
+}
+
 static int64_t interface_since(void *context, uint32_t interface)
 {
     const struct worker *worker = context;
@@ -186,6 +192,8 @@ int worker_prepare(struct worker *worker, const struct pipeline_options *pipelin
     options.directory = worker->directory;
     options.interface_since = interface_since;
     options.interface_context = worker;
+    options.plain = tell_plain;
+    options.plain_context = worker;
     struct exchange_sink sink;
     if (tap != NULL) {
         sink = exchange_tap_sink(tap);

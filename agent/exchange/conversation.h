@@ -1,10 +1,10 @@
 #pragma once
 
+#include "agent/base/plain_bytes.h"
 #include "agent/exchange/exchange.h"
-#include "agent/exchange/partial.h"
 #include "agent/exchange/request.h"
 #include "agent/exchange/route_cache.h"
-#include "http_parser/stream.h"
+#include "agent/exchange/speaker.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,24 +15,6 @@ enum conversation_protocol {
     CONVERSATION_SEARCHING, /* its beginning was missed: looking for a message start */
     CONVERSATION_HTTP1,
     CONVERSATION_BLIND,
-};
-
-enum conversation_role {
-    ROLE_CLIENT,
-    ROLE_SERVER,
-    ROLES
-};
-
-/* One direction of the conversation. */
-struct speaker {
-    struct http_stream parser;
-    struct partial *partial; /* the beginning of a message head */
-    uint64_t next_offset;    /* behind its latest bytes, captured or not */
-    uint64_t seen_offset;    /* behind its latest captured bytes */
-    int64_t last_ns;         /* of these */
-    bool lost;               /* its parser does not know where a message starts */
-    bool heard;              /* bytes of it were captured since it is lost */
-    bool finished;           /* FIN */
 };
 
 /* The response being read, or else the latest. */
@@ -94,9 +76,10 @@ struct conversation {
     bool untimed;            /* its times are not to be told */
     bool begun;              /* content was seen */
     bool roles_known;
-    bool opened;    /* CONNECTION_OPENED was sent */
-    bool exchanged; /* an exchange was reported */
-    bool interim;   /* a 1xx is being read */
+    bool opened;     /* CONNECTION_OPENED was sent */
+    bool exchanged;  /* an exchange was reported */
+    bool interim;    /* a 1xx is being read */
+    bool plain_told; /* something was told of one of its sides */
     struct speaker speakers[ROLES];
 };
 
@@ -113,6 +96,8 @@ struct pairing {
     size_t max_target_bytes;
     uint16_t *server_ports;
     size_t server_port_count;
+    plain_bytes_callback *plain; /* NULL: nobody wants to know */
+    void *plain_context;
 };
 
 /* Sends an event without a name; nothing when the amount is 0. */

@@ -3,6 +3,7 @@
 #include "agent/exchange/conversation.h"
 #include "agent/exchange/http1.h"
 #include "agent/exchange/matching.h"
+#include "agent/exchange/plain.h"
 #include "agent/exchange/probation.h"
 #include "agent/exchange/protocol.h"
 #include "agent/exchange/recognise.h"
@@ -259,6 +260,9 @@ static void on_data(void *context, struct flow *flow, unsigned side, const struc
     switch (conversation->protocol) {
     case CONVERSATION_HTTP1:
         read_http1(context, flow, side, data);
+        if (data->length > PLAIN_PACKET_MIN || conversation->plain_told) {
+            plain_heard(context, flow, side, false);
+        }
         break;
     case CONVERSATION_UNDECIDED:
         decide(context, flow, side, data);
@@ -281,7 +285,12 @@ static void on_gap(void *context, struct flow *flow, unsigned side, uint64_t len
         begin(pairing, flow);
     }
     if (conversation->protocol == CONVERSATION_HTTP1) {
-        http1_gap(pairing, conversation, role_of(conversation, side), length, time_ns);
+        enum conversation_role role = role_of(conversation, side);
+        bool was_lost = conversation->speakers[role].lost;
+        http1_gap(pairing, conversation, role, length, time_ns);
+        conversation->speakers[role].plain.starved |= time_ns == TCP_TIME_UNKNOWN;
+        bool lost_now = !was_lost && conversation->speakers[role].lost;
+        plain_heard(pairing, flow, side, lost_now && time_ns != TCP_TIME_UNKNOWN);
         return;
     }
     if (starts_like_tls(conversation)) {
@@ -347,6 +356,7 @@ static void on_closed(void *context, struct flow *flow, enum flow_end end, unsig
     struct pairing *pairing = context;
     struct conversation *conversation = conversation_of(flow);
     end = end_of(flow, end, &side);
+    plain_closed(pairing, flow);
     if (connect_failed(flow, end)) {
         roles_set(pairing, flow, flow->syn_side);
         conversation_event(pairing, conversation, CONNECTION_FAILED, 1);
@@ -411,6 +421,9 @@ static void on_conflicting(void *context, struct flow *flow, unsigned side, uint
 static void on_unread(void *context, struct flow *flow, uint64_t bytes)
 {
     conversation_event(context, conversation_of(flow), CONNECTION_BLIND_BYTES, bytes);
+    if (!flow->closed && bytes > PLAIN_PACKET_MIN) {
+        plain_unread(context, flow);
+    }
 }
 
 /* ---- life ---- */
@@ -424,6 +437,8 @@ struct pairing *pairing_new(const struct pairing_options *options, const struct 
     pairing->sink = *sink;
     pairing->routes.patterns = options->routes;
     pairing->default_side = options->side;
+    pairing->plain = options->plain;
+    pairing->plain_context = options->plain_context;
     pairing->max_target_bytes = options->max_target_bytes;
     pairing->server_ports = calloc(options->server_port_count + 1, sizeof(uint16_t));
     uint64_t requests = options->memory_bytes / REQUESTS_SHARE;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/base/plain_bytes.h"
 #include "agent/exchange/exchange.h"
 #include "agent/exchange/route.h"
 #include "agent/tcp/tcp.h"
@@ -22,6 +23,8 @@ struct pairing_options {
     size_t server_port_count;
     enum exchange_side side;             /* of frames that do not tell their direction */
     const struct route_patterns *routes; /* outlives the pairing; NULL: none */
+    plain_bytes_callback *plain;         /* told what nobody will look at; NULL: not wanted */
+    void *plain_context;
 };
 
 struct pairing_counters {
