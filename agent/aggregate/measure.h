@@ -25,7 +25,7 @@ struct measure {
 /* The first bits of a mantissa are the number of its cell: log2(HISTOGRAM_CELLS) of them. */
 #define MEASURE_CELL_SHIFT (MEASURE_MANTISSA_BITS - 9)
 /* Makes any index positive: a multiple of the window beyond 2^schema times the least exponent. */
-#define MEASURE_INDEX_BIAS (HISTOGRAM_WINDOW * 2048)
+#define MEASURE_INDEX_BIAS (INT64_C(2048) * HISTOGRAM_WINDOW)
 
 /* The value in the layout's unit, as the bits of a double. */
 static inline uint64_t measure_value(const struct histogram_layout *layout, uint64_t raw)

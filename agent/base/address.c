@@ -6,21 +6,6 @@
 
 static const uint8_t ipv4_mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-struct address address_from_ipv4(const uint8_t bytes[static 4])
-{
-    struct address address;
-    memcpy(address.bytes, ipv4_mapped_prefix, sizeof(ipv4_mapped_prefix));
-    memcpy(address.bytes + 12, bytes, 4);
-    return address;
-}
-
-struct address address_from_ipv6(const uint8_t bytes[static 16])
-{
-    struct address address;
-    memcpy(address.bytes, bytes, sizeof(address.bytes));
-    return address;
-}
-
 bool address_is_ipv4(const struct address *address)
 {
     return memcmp(address->bytes, ipv4_mapped_prefix, sizeof(ipv4_mapped_prefix)) == 0;

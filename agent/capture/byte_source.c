@@ -17,7 +17,7 @@
  * gzip members in a row (RFC 1952 section 2.2), padded with zeros as tape blocks are.
  */
 
-#define READ_SIZE ((size_t)256 << 10)
+#define READ_SIZE ((size_t)64 << 10)
 #define BUFFER_SIZE (BYTE_SOURCE_PEEK_MAX + READ_SIZE)
 #define GZIP_INPUT_SIZE ((size_t)64 << 10)
 #define GZIP_WINDOW_BITS (15 + 16) /* the largest window; gzip wrapping only */

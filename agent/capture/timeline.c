@@ -167,7 +167,7 @@ void timeline_close(struct timeline *timeline)
     free(timeline);
 }
 
-bool timeline_next(struct timeline *timeline, struct frame *frame_out)
+const struct frame *timeline_next(struct timeline *timeline)
 {
     if (timeline->first_is_current) {
         timeline->first_is_current = false;
@@ -181,12 +181,11 @@ bool timeline_next(struct timeline *timeline, struct frame *frame_out)
         struct track *first = timeline->heap[0];
         if (first->file != NULL || open_again(timeline, first)) {
             timeline->first_is_current = true;
-            *frame_out = first->frame;
-            return true;
+            return &first->frame;
         }
         drop_first(timeline);
     }
-    return false;
+    return NULL;
 }
 
 size_t timeline_errors(const struct timeline *timeline,

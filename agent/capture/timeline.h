@@ -17,8 +17,9 @@ struct timeline *timeline_open(char *const *paths, size_t count,
                                char error_out[static CAPTURE_FILE_ERROR_SIZE]);
 void timeline_close(struct timeline *timeline);
 
-/* False: every file is at its end or broken. The frame's bytes live until the next call. */
-bool timeline_next(struct timeline *timeline, struct frame *frame_out);
+/* The next frame, which lives until the next call, as its bytes do. NULL: every file is at its end
+ * or broken. */
+const struct frame *timeline_next(struct timeline *timeline);
 
 /* Calls back with the line of each file that was broken; returns how many were. */
 size_t timeline_errors(const struct timeline *timeline,

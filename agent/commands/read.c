@@ -329,17 +329,17 @@ static int build(struct report *report)
 static void read_frames(struct report *report)
 {
     struct progress progress = progress_start(timeline_size(report->timeline));
-    struct frame frame;
+    const struct frame *frame = NULL;
     int64_t ticked_ns = INT64_MIN;
     uint64_t frames = 0;
-    while (report->output_error == 0 && timeline_next(report->timeline, &frame)) {
-        if (ticked_ns == INT64_MIN || frame.time_ns >= ticked_ns + TICK_NS ||
-            frame.time_ns < ticked_ns - TICK_NS) {
-            ticked_ns = frame.time_ns;
-            pipeline_tick(report->pipeline, frame.time_ns);
+    while (report->output_error == 0 && (frame = timeline_next(report->timeline)) != NULL) {
+        if (ticked_ns == INT64_MIN || frame->time_ns >= ticked_ns + TICK_NS ||
+            frame->time_ns < ticked_ns - TICK_NS) {
+            ticked_ns = frame->time_ns;
+            pipeline_tick(report->pipeline, frame->time_ns);
         }
-        if (frame_filter_passes(report->filter, &frame)) {
-            pipeline_frame(report->pipeline, &frame);
+        if (frame_filter_passes(report->filter, frame)) {
+            pipeline_frame(report->pipeline, frame);
         }
         if (++frames % PROGRESS_FRAMES == 0) {
             progress_update(&progress, timeline_position(report->timeline));

@@ -3,7 +3,9 @@
 #include "agent/base/reader.h"
 #include "agent/capture/sll2.h"
 
+#include <endian.h>
 #include <stddef.h>
+#include <string.h>
 
 enum ethertype {
     ETHERTYPE_IPV4 = 0x0800,
@@ -31,6 +33,9 @@ enum ip_protocol {
 /* Linux builds packets of up to half a mebibyte (BIG TCP); a longer one is a damaged record's. */
 #define MAX_PAYLOAD (UINT32_C(1) << 20)
 
+#define IPV4_HEADER_MIN 20
+#define TCP_HEADER_USED 14 /* up to the flags; window, checksum and options are not looked at */
+
 #define ARPHRD_LOOPBACK_VALUE 772 /* Linux ARPHRD_LOOPBACK */
 #define PACKET_TYPE_OUTGOING 4    /* PACKET_OUTGOING of packet(7) */
 
@@ -47,6 +52,21 @@ static void decoder_skip(struct decoder *decoder, uint32_t length)
     decoder->wire_left -= length < decoder->wire_left ? length : decoder->wire_left;
 }
 
+/* Network order, of a header that is known to be all there. */
+static uint16_t be16_at(const uint8_t *bytes)
+{
+    uint16_t value;
+    memcpy(&value, bytes, sizeof(value));
+    return be16toh(value);
+}
+
+static uint32_t be32_at(const uint8_t *bytes)
+{
+    uint32_t value;
+    memcpy(&value, bytes, sizeof(value));
+    return be32toh(value);
+}
+
 /* The IP header says how much of the frame is the packet: what follows is the link's padding. */
 static void limit_to_packet(struct decoder *decoder, uint32_t packet_length)
 {
@@ -61,18 +81,22 @@ static enum decode_result decode_tcp(struct decoder *decoder)
     struct segment *segment = decoder->segment;
     struct reader *reader = &decoder->reader;
     uint32_t wire_length = decoder->wire_left;
-    segment->source.port = reader_be16(reader);
-    segment->destination.port = reader_be16(reader);
-    segment->sequence = reader_be32(reader);
-    segment->acknowledgment = reader_be32(reader);
-    uint32_t header_length = (uint32_t)(reader_u8(reader) >> 4) * 4;
-    segment->flags = reader_u8(reader);
-    if (reader->failed || header_length < 20 || header_length > wire_length ||
+    const uint8_t *header = reader_bytes(reader, TCP_HEADER_USED);
+    if (header == NULL) {
+        return DECODE_DAMAGED;
+    }
+    uint32_t header_length = (uint32_t)(header[12] >> 4) * 4;
+    if (header_length < 20 || header_length > wire_length ||
         wire_length - header_length > MAX_PAYLOAD) {
         return DECODE_DAMAGED;
     }
+    segment->source.port = be16_at(header);
+    segment->destination.port = be16_at(header + 2);
+    segment->sequence = be32_at(header + 4);
+    segment->acknowledgment = be32_at(header + 8);
+    segment->flags = header[13];
     /* A snap length may end inside the options; only what comes after them matters. */
-    uint32_t options = header_length - 14;
+    uint32_t options = header_length - TCP_HEADER_USED;
     reader_skip(reader, options < reader->left ? options : reader->left);
     segment->payload_length = wire_length - header_length;
     segment->payload_captured = (uint32_t)reader->left;
@@ -83,37 +107,31 @@ static enum decode_result decode_tcp(struct decoder *decoder)
 static enum decode_result decode_ipv4(struct decoder *decoder)
 {
     struct reader *reader = &decoder->reader;
-    uint32_t wire_length = decoder->wire_left;
-    uint32_t header_length = (uint32_t)(reader_u8(reader) & 0x0f) * 4;
-    reader_skip(reader, 1);
-    uint32_t total_length = reader_be16(reader);
-    reader_skip(reader, 2);
-    uint16_t fragment = reader_be16(reader);
-    reader_skip(reader, 1);
-    uint8_t protocol = reader_u8(reader);
-    reader_skip(reader, 2);
-    const uint8_t *source = reader_bytes(reader, 4);
-    const uint8_t *destination = reader_bytes(reader, 4);
-    if (destination == NULL) {
+    const uint8_t *header = reader_bytes(reader, IPV4_HEADER_MIN);
+    if (header == NULL) {
         return DECODE_DAMAGED;
     }
+    uint32_t header_length = (uint32_t)(header[0] & 0x0f) * 4;
+    uint32_t total_length = be16_at(header + 2);
+    uint16_t fragment = be16_at(header + 6);
+    uint8_t protocol = header[9];
     if (protocol != PROTOCOL_TCP) {
         return DECODE_OTHER;
     }
     /* Zero: longer than the field can say (BIG TCP) or not filled in yet (segmentation offload). */
     if (total_length == 0) {
-        total_length = wire_length;
+        total_length = decoder->wire_left;
     }
-    if (header_length < 20 || total_length < header_length) {
+    if (header_length < IPV4_HEADER_MIN || total_length < header_length) {
         return DECODE_DAMAGED;
     }
     if ((fragment & 0x1fff) != 0) {
         return DECODE_FRAGMENT;
     }
-    reader_skip(reader, header_length - 20);
+    reader_skip(reader, header_length - IPV4_HEADER_MIN);
     limit_to_packet(decoder, total_length - header_length);
-    decoder->segment->source.address = address_from_ipv4(source);
-    decoder->segment->destination.address = address_from_ipv4(destination);
+    decoder->segment->source.address = address_from_ipv4(header + 12);
+    decoder->segment->destination.address = address_from_ipv4(header + 16);
     return reader->failed ? DECODE_DAMAGED : decode_tcp(decoder);
 }
 
@@ -253,13 +271,13 @@ static enum decode_result decode_sll2(struct decoder *decoder)
 
 enum decode_result decode_frame(const struct frame *frame, struct segment *segment_out)
 {
-    struct segment segment = {.time_ns = frame->time_ns,
-                              .interface = frame->interface,
-                              .direction = frame->direction,
-                              .untimed = frame->untimed};
+    segment_out->time_ns = frame->time_ns;
+    segment_out->interface = frame->interface;
+    segment_out->direction = frame->direction;
+    segment_out->untimed = frame->untimed;
     struct decoder decoder = {.reader = reader_over(frame->bytes, frame->captured_length),
                               .wire_left = frame->wire_length,
-                              .segment = &segment};
+                              .segment = segment_out};
     enum decode_result result = DECODE_UNKNOWN_LINK;
     switch (frame->link) {
     case FRAME_LINK_ETHERNET:
@@ -281,9 +299,6 @@ enum decode_result decode_frame(const struct frame *frame, struct segment *segme
         break;
     case FRAME_LINK_UNKNOWN:
         break;
-    }
-    if (result == DECODE_SEGMENT) {
-        *segment_out = segment;
     }
     return result;
 }

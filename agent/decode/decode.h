@@ -17,7 +17,7 @@ enum decode_result {
 /*
  * Finds the TCP segment in a frame: Ethernet with VLAN tags, SLL, SLL2, NULL/LOOP and raw IP; IPv4
  * (RFC 791), IPv6 with extension headers (RFC 8200), TCP (RFC 9293 section 3.1). Checksums are not
- * looked at: with offload they are wrong in every capture on the sending host. The output is filled
- * only with DECODE_SEGMENT; its payload points into the frame.
+ * looked at: with offload they are wrong in every capture on the sending host. The output is
+ * whole only with DECODE_SEGMENT, else undefined; its payload points into the frame.
  */
 enum decode_result decode_frame(const struct frame *frame, struct segment *segment_out);

@@ -209,12 +209,22 @@ static bool read_uber(const struct http_head *head, struct trace_context *contex
     return true;
 }
 
+/* Whether any of the fields has anything in it: most requests are not traced. */
+static bool is_traced(const struct http_head *head)
+{
+    size_t length = 0;
+    for (unsigned field = HTTP_FIELD_TRACEPARENT; field <= HTTP_FIELD_UBER_TRACE_ID; field++) {
+        length |= head->field[field].length;
+    }
+    return length != 0;
+}
+
 typedef bool reader(const struct http_head *head, struct trace_context *context);
 
 void trace_context_find(const struct http_head *head, struct trace_context *context_out)
 {
     static reader *const readers[] = {read_traceparent, read_b3, read_b3_fields, read_uber};
-    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+    for (size_t i = 0; is_traced(head) && i < sizeof(readers) / sizeof(readers[0]); i++) {
         *context_out = (struct trace_context){0};
         if (readers[i](head, context_out)) {
             return;

@@ -288,40 +288,54 @@ static void receive(struct tcp *tcp, struct flow *flow, unsigned side,
     }
 }
 
-/* Whether all there is to know of a segment is its length: its flow is not read, and it comes right
- * behind the one before, in the middle of the connection. */
-static bool only_counts(const struct flow *flow, unsigned side, const struct segment *segment)
+/* Whether the segment is what nearly all are: the next of its side, in the middle of a connection
+ * of which nothing is missing, acknowledging nothing that is not there. Everything else goes the
+ * long way, which would do the same for such a one. */
+static bool is_next(const struct flow *flow, unsigned side, const struct segment *segment)
 {
     const struct stream *own = &flow->streams[side];
     const struct stream *peer = &flow->streams[1 - side];
-    bool plain = (segment->flags & ~TCP_PSH) == TCP_ACK && flow->unread && flow->waiting == NULL &&
+    bool plain = (segment->flags & ~TCP_PSH) == TCP_ACK && flow->waiting == NULL &&
                  flow->list == FLOW_LIST_CARRYING && !flow->closed && !flow->reset &&
                  (flow->established || flow->syn_ack_ns == 0);
     bool open =
         own->synced && peer->synced && own->end == STREAM_NO_END && peer->end == STREAM_NO_END;
-    if (!plain || !open || segment->sequence != stream_next_sequence(own)) {
+    bool whole = flow->unread || segment->payload_captured == segment->payload_length;
+    if (!plain || !open || !whole || segment->sequence != stream_next_sequence(own)) {
         return false;
     }
     uint32_t unreceived = stream_next_sequence(peer) - segment->acknowledgment;
     return unreceived <= peer->next - peer->start && unreceived <= INT32_MAX;
 }
 
-static void count_only(struct tcp *tcp, struct flow *flow, unsigned side,
-                       const struct segment *segment)
+static void receive_next(struct tcp *tcp, struct flow *flow, unsigned side,
+                         const struct segment *segment)
 {
     struct stream *own = &flow->streams[side];
     struct stream *peer = &flow->streams[1 - side];
     uint64_t ack = peer->next - (stream_next_sequence(peer) - segment->acknowledgment);
+    uint64_t offset = own->next;
     peer->acked = peer->acked < ack ? ack : peer->acked;
     own->next += segment->payload_length;
     own->seen = true;
     own->payload_seen = own->payload_seen || segment->payload_length > 0;
     own->direction = segment->direction;
     flow->last_ns = segment->time_ns;
+    flow->untimed = flow->untimed || segment->untimed;
     flow->strangers = 0;
-    flow->unread_bytes += segment->payload_length;
-    if (flow->unread_bytes >= UNREAD_PORTION) {
-        report_unread(tcp, flow);
+    if (flow->unread) {
+        flow->unread_bytes += segment->payload_length;
+        if (flow->unread_bytes >= UNREAD_PORTION) {
+            report_unread(tcp, flow);
+        }
+    } else if (segment->payload_length > 0) {
+        const struct tcp_handler *handler = &tcp->reassembly.handler;
+        const struct stream_data data = {.bytes = (const char *)segment->payload,
+                                         .length = segment->payload_length,
+                                         .offset = offset,
+                                         .peer_offset = ack,
+                                         .time_ns = segment->time_ns};
+        handler->data(handler->context, flow, side, &data);
     }
 }
 
@@ -332,8 +346,8 @@ void tcp_segment(struct tcp *tcp, const struct segment *segment)
     tcp->reassembly.now.packet++;
     tcp->reassembly.now.ns = segment->time_ns;
     struct flow *flow = flow_table_find(&tcp->flows, &key);
-    if (flow != NULL && only_counts(flow, side, segment)) {
-        count_only(tcp, flow, side, segment);
+    if (flow != NULL && is_next(flow, side, segment)) {
+        receive_next(tcp, flow, side, segment);
         reassembly_check(&tcp->reassembly, false);
         return;
     }

@@ -178,9 +178,8 @@ struct decoded decode_cut(const struct packet *packet, size_t captured)
                           .interface = INTERFACE,
                           .link = packet->link,
                           .direction = FRAME_TO_POD};
-    struct segment untouched;
-    memset(&untouched, 0xa5, sizeof(untouched));
-    struct decoded decoded = {.segment = untouched};
+    struct decoded decoded;
+    memset(&decoded, 0xa5, sizeof(decoded)); /* what is not filled in shows */
     decoded.result = decode_frame(&frame, &decoded.segment);
     if (decoded.result == DECODE_SEGMENT) {
         decoded.payload_at = (size_t)(decoded.segment.payload - copy);
@@ -188,8 +187,6 @@ struct decoded decode_cut(const struct packet *packet, size_t captured)
         assert_true(decoded.segment.payload_captured <= decoded.segment.payload_length);
         assert_int_equal(decoded.segment.time_ns, TIME_NS);
         assert_int_equal(decoded.segment.direction, FRAME_TO_POD);
-    } else {
-        assert_memory_equal(&decoded.segment, &untouched, sizeof(untouched));
     }
     free(copy);
     return decoded;

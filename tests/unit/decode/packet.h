@@ -58,8 +58,8 @@ struct decoded {
     size_t payload_at; /* in the frame */
 };
 
-/* Decodes the first `captured` bytes from a buffer of exactly that size; checks that the output is
- * untouched unless there is a segment, and that the payload lies within the frame. */
+/* Decodes the first `captured` bytes from a buffer of exactly that size; checks that the
+ * payload of a segment lies within the frame. */
 struct decoded decode_cut(const struct packet *packet, size_t captured);
 struct decoded decode_whole(const struct packet *packet);
 
