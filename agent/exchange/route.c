@@ -156,6 +156,11 @@ static void split(struct slice text, struct path *path_out)
     }
 }
 
+bool route_patterns_is_empty(const struct route_patterns *patterns)
+{
+    return patterns == NULL || patterns->count == 0;
+}
+
 static bool pattern_fits(const struct pattern *pattern, const struct path *path)
 {
     if (pattern->trailing_slash != path->trailing_slash) {

@@ -2,6 +2,7 @@
 
 #include "agent/base/slice.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* More segments are cut off with "/{rest}"; APIs that people write are less deep. */
@@ -27,6 +28,9 @@ struct route_patterns;
  * strings are copied. NULL: out of memory. */
 struct route_patterns *route_patterns_new(const char *const *patterns, size_t count);
 void route_patterns_free(struct route_patterns *patterns);
+
+/* Whether there are none; NULL are none. */
+bool route_patterns_is_empty(const struct route_patterns *patterns);
 
 /* The template of a target as it stood in the request line; `patterns` may be NULL. The result lies
  * in `buffer` (ROUTE_TEXT_SIZE bytes are enough in practice): "{other}" when it does not fit,

@@ -1,5 +1,8 @@
 #include "agent/exchange/route_cache.h"
 
+#include "agent/exchange/byte_class.h"
+#include "agent/exchange/identifier.h"
+
 #include <endian.h>
 #include <stdbool.h>
 #include <string.h>
@@ -11,7 +14,8 @@
  * not given twice: who remembers one need not hear of it when the route is thrown out here.
  *
  * A path is what stands in front of the query; texts are read and compared as words, the last one
- * filled up with zeros.
+ * filled up with zeros. Where no pattern could ask for a number, a segment of digits alone is kept
+ * as a single one: they all become the same placeholder, and most paths differ in nothing else.
  */
 
 #define WORD sizeof(uint64_t)
@@ -19,6 +23,11 @@
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 /* 2^64 divided by the golden ratio, odd. */
 #define SPREAD UINT64_C(0x9e3779b97f4a7c15)
+
+#define MASKED_SIZE (ROUTE_CACHE_PATH_WORDS * WORD)
+#define NOT_A_NUMBER SIZE_MAX
+/* A number of so many may be a date, which is another placeholder. */
+#define DATE_DIGITS 8
 
 struct words {
     uint64_t words[ROUTE_CACHE_ROUTE_WORDS];
@@ -119,6 +128,44 @@ static inline bool read_path(struct words *words, struct slice target)
     return true;
 }
 
+/* A number at the end of the text becomes a single digit. Returns the text's new length. */
+static size_t shorten_number(char *text, size_t length, size_t digits)
+{
+    if (digits == 0 || digits == DATE_DIGITS || digits > IDENTIFIER_WORD_MAX) {
+        return length;
+    }
+    text[length - digits] = '0';
+    return length - digits + 1;
+}
+
+/* The path of a target with its numbers shortened; the target as it is when that is too long. */
+static struct slice mask_numbers(struct slice target, char masked[static MASKED_SIZE])
+{
+    size_t length = 0;
+    size_t digits = 0; /* behind the latest slash */
+    for (size_t at = 0; at < target.length; at++) {
+        char byte = target.data[at];
+        uint16_t class = byte_class_of(byte);
+        if ((class & BYTE_END) != 0) {
+            length = shorten_number(masked, length, digits);
+        }
+        if (byte == '?' || byte == '#') {
+            return (struct slice){masked, length};
+        }
+        if (length == MASKED_SIZE) {
+            return target;
+        }
+        masked[length++] = byte;
+        if (byte == '/') {
+            digits = 0;
+        } else {
+            digits =
+                (class & BYTE_DIGIT) != 0 && digits != NOT_A_NUMBER ? digits + 1 : NOT_A_NUMBER;
+        }
+    }
+    return (struct slice){masked, shorten_number(masked, length, digits)};
+}
+
 /* The same for a route, which has no query. */
 static bool read_route(struct words *words, struct slice route)
 {
@@ -207,7 +254,10 @@ struct route route_cache_find(struct route_cache *cache, struct slice target,
                               char buffer[static ROUTE_TEXT_SIZE])
 {
     struct words words;
-    if (target.length == 0 || target.data[0] != '/' || !read_path(&words, target)) {
+    char masked[MASKED_SIZE];
+    struct slice key =
+        route_patterns_is_empty(cache->patterns) ? mask_numbers(target, masked) : target;
+    if (target.length == 0 || target.data[0] != '/' || !read_path(&words, key)) {
         return make_route(cache, NULL, target, buffer);
     }
     struct cached_path *path = &cache->paths[place_of(&words)];

@@ -22,7 +22,7 @@ import captures  # noqa: E402
 from lab import binary  # noqa: E402
 
 BARE = os.environ.get("BARE_LOOP", str(ROOT / "build/release/tests/bench/bare_loop"))
-PACKETS = {"small": 1020000, "browser": 300000, "mixed": 300000, "lossy": 1020000}
+PACKETS = {"small": 1020000, "crowd": 300000, "browser": 300000, "mixed": 300000, "lossy": 1020000}
 TURNS, SLOW_TURNS = 9, 3
 LOOK_SECONDS = 0.005
 # Beside the bare loop on small exchanges alone; the last one reads a part of them, it takes so long.

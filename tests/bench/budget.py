@@ -76,7 +76,7 @@ def packets_of(build, kind, directory):
                                         "prometheus", path]))
     more = counted[1] - counted[0]
     result = {f"packet, {kind}": more / PACKETS}
-    if kind in ("small", "browser"):
+    if kind in ("small", "crowd", "browser"):
         result[f"exchange with its packets, {kind}"] = more / (exchanges[1] - exchanges[0])
     return result
 

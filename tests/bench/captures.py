@@ -1,7 +1,9 @@
 """Captures made for measuring: always the same bytes for the same kind and number of packets. 64
 connections at a time take turns; every segment with payload is acknowledged, as on a real veth.
 
-  small    exchanges of a 115-byte request and a 244-byte response, ten to a connection
+  small    exchanges of a 115-byte request and a 244-byte response, a hundred to a connection, from
+           48 clients to 16 servers
+  crowd    the same, ten to a connection, and every connection from another client
   browser  654-byte requests and pages of 8 KB in segments of 1448 bytes
   mixed    small ones, pipelined ones, chunked ones, uploads, and downloads of 256 KB
   lossy    as small; one packet of a hundred is missing, one of twenty is late
@@ -15,7 +17,9 @@ TURNS = 64
 SEGMENT = 1448
 FIN, SYN, PSH, ACK = 1, 2, 8, 16
 SERVERS = 16
-EXCHANGES_OF_CONNECTION = 10
+# Of a connection: keep-alive as proxies and clients of services use it, or hardly.
+EXCHANGES, EXCHANGES_OF_CROWD = 100, 10
+CLIENTS = 48
 
 _RECORD = struct.Struct("<IIII")
 _ETHERNET = b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x08\0"
@@ -41,7 +45,7 @@ BROWSER_REQUEST = (
     b"Cookie: session=d41d8cd98f00b204e9800998ecf8427e; theme=dark; visits=12%b\r\n\r\n")
 PAGE = b"<p>eight kilobytes of a page</p>" * 256
 FILE = b"\x89data\0\xff\r\n" * 26215
-KINDS = ("small", "browser", "mixed", "lossy")
+KINDS = ("small", "crowd", "browser", "mixed", "lossy")
 
 
 class Numbers:
@@ -90,7 +94,8 @@ class Connection:
 
     def __init__(self, number, kind, numbers):
         self.kind, self.numbers, self.exchanges = kind, numbers, 0
-        client = bytes((10, 1, number >> 8 & 255, number & 255))
+        place = number & 0xFFFF if kind == "crowd" else number % CLIENTS
+        client = bytes((10, 1, place >> 8, place & 255))
         server = bytes((10, 2, 0, number % SERVERS + 1))
         port = 32768 + (number * 7 & 0x7FFF)
         self.ends = ((client, server, port, 80), (server, client, 80, port))
@@ -114,7 +119,7 @@ class Connection:
                 yield self.packet(1 - sender, ACK)
 
     def talks(self):
-        for _ in range(EXCHANGES_OF_CONNECTION):
+        for _ in range(EXCHANGES_OF_CROWD if self.kind == "crowd" else EXCHANGES):
             number = self.numbers.below(1000000)
             if self.kind == "mixed":
                 yield mixed_talk(number, self.numbers)

@@ -98,6 +98,55 @@ static void test_ids(void **state)
     assert_int_equal(check_text("*"), 0);
 }
 
+/* Numbers lead to one route, whatever is beside them; what is more or less than a number does not.
+ */
+static void test_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before;
+        const char *behind;
+    } forms[] = {{"/users/", ""},        {"/users/", "/"},
+                 {"/users/", "/orders"}, {"/", ""},
+                 {"/", "/17"},           {"/users/", "?page=2"},
+                 {"/users/", ";a=1"},    {"/users/", ";7/b"},
+                 {"/users/", "#top"},    {"/users/", ".json"},
+                 {"/users/a", ""},       {"/users/", "a"},
+                 {"/users/%3", ""},      {"/users/", ":go"},
+                 {"/u;", "/5"},          {"/users/1/orders/", "/20260131"}};
+    static const char *const numbers[] = {
+        "0",  "7", "10", "20260131", "20261331", "2026013", "202601311", "12345678901234567890",
+        "1.5"};
+    for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+            char target[128];
+            snprintf(target, sizeof(target), "%s%s%s", forms[form].before, numbers[i],
+                     forms[form].behind);
+            check_text(target);
+        }
+    }
+    for (size_t length = 60; length < 70; length++) {
+        char target[128] = "/n/";
+        memset(target + 3, '9', length);
+        check_text(target);
+    }
+    assert_true(check_text("/users/20260131") != check_text("/users/42"));
+}
+
+/* A pattern may name one number, and others not. */
+static void test_numbers_in_patterns(void **state)
+{
+    (void)state;
+    const char *pattern = "/books/2001/{page}";
+    struct route_patterns *patterns = route_patterns_new(&pattern, 1);
+    assert_non_null(patterns);
+    cache->patterns = patterns;
+    uint64_t odyssey = check_text("/books/2001/5");
+    assert_true(check_text("/books/2002/5") != odyssey);
+    assert_int_equal(check_text("/books/2001/17"), odyssey);
+    route_patterns_free(patterns);
+}
+
 /* The query may begin at any byte of a word, and what is behind it does not count. */
 static void test_query(void **state)
 {
@@ -188,6 +237,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_numbers_in_patterns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_query, setup, teardown),
         cmocka_unit_test_setup_teardown(test_zero_bytes_count, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_paths, setup, teardown),
