@@ -29,7 +29,7 @@ ACCEPT = {
 }
 THREADS = 8
 # Waits in milliseconds, as many short as long ones on a logarithmic scale.
-SHORTEST_MS, LONGEST_MS = 3, 400
+SHORTEST_MS, LONGEST_MS = 4, 60
 # Every so many requests are part of a trace.
 TRACED = 3
 
