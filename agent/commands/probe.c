@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <getopt.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,13 @@ static bool ask(CURL *curl, const char *base)
     return true;
 }
 
+static bool is_port(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    unsigned long number = strtoul(text, NULL, 10);
+    return digits > 0 && text[digits] == '\0' && number > 0 && number <= UINT16_MAX;
+}
+
 static int probe(const char *address, const char *port)
 {
     char base[URL_SIZE - sizeof("/metrics")];
@@ -145,5 +153,9 @@ int command_probe(int argc, char **argv)
     }
     const char *address = argc - optind > 0 ? argv[optind] : DEFAULT_ADDRESS;
     const char *port = argc - optind > 1 ? argv[optind + 1] : DEFAULT_PORT;
+    if (!is_port(port)) {
+        fprintf(stderr, "%s: \"%s\" is no port\n", argv[0], port);
+        return EXIT_STATUS_USAGE;
+    }
     return probe(address, port);
 }

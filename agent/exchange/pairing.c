@@ -421,9 +421,7 @@ static void on_conflicting(void *context, struct flow *flow, unsigned side, uint
 static void on_unread(void *context, struct flow *flow, uint64_t bytes)
 {
     conversation_event(context, conversation_of(flow), CONNECTION_BLIND_BYTES, bytes);
-    if (!flow->closed && bytes > PLAIN_PACKET_MIN) {
-        plain_unread(context, flow);
-    }
+    plain_unread(context, flow, bytes);
 }
 
 /* ---- life ---- */

@@ -21,6 +21,9 @@
 #define RANGE_MIN (UINT64_C(128) << 10)
 /* A quarter of the sequence space, so that no offset in it is taken for one before it. */
 #define RANGE_MAX (UINT64_C(1) << 30)
+/* Of a flow that nobody reads so much at once is a portion that TCP reports on the way; less is the
+ * rest of one that ends, and there is nothing to tell any more. */
+#define UNREAD_MIN (UINT64_C(1) << 20)
 /* Large bodies that make a habit. */
 #define BODIES_NEEDED 8
 /* Where the ring overflowed whole packets are not to be had; the sooner less is copied, the less is
@@ -109,10 +112,11 @@ void plain_heard(struct pairing *pairing, struct flow *flow, unsigned side, bool
     }
 }
 
-void plain_unread(struct pairing *pairing, struct flow *flow)
+void plain_unread(struct pairing *pairing, struct flow *flow, uint64_t bytes)
 {
     struct conversation *conversation = conversation_of(flow);
-    for (unsigned side = 0; side < FLOW_SIDES && pairing->plain != NULL; side++) {
+    bool worth = pairing->plain != NULL && bytes >= UNREAD_MIN;
+    for (unsigned side = 0; side < FLOW_SIDES && worth; side++) {
         if (conversation->speakers[role_of(conversation, side)].plain.told != PLAIN_ALL) {
             tell(pairing, flow, side, PLAIN_ALL, 0);
         }

@@ -10,8 +10,8 @@
  * the rest of a packet, and the way was lost by it. */
 void plain_heard(struct pairing *pairing, struct flow *flow, unsigned side, bool broke);
 
-/* The flow's bytes are only counted, and there are many of them. */
-void plain_unread(struct pairing *pairing, struct flow *flow);
+/* The flow's bytes are only counted, and so many came since the last call. */
+void plain_unread(struct pairing *pairing, struct flow *flow, uint64_t bytes);
 
 /* The flow ended. */
 void plain_closed(struct pairing *pairing, struct flow *flow);

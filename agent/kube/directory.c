@@ -81,7 +81,7 @@ enum directory_answer directory_find(const struct directory *directory,
     const struct prefix_table *prefixes = directory->prefixes;
     bool ipv4 = is_ipv4(&endpoint->address);
     enum directory_family family = ipv4 ? DIRECTORY_IPV4 : DIRECTORY_IPV6;
-    uint64_t hash = shard_hash(&endpoint->address);
+    uint64_t hash = shard_hash(&endpoint->address, &directory->seed);
     const struct directory_shard *at = &directory->shards[family][shard_of(hash)];
     uint32_t name = 0;
     bool whole =
@@ -148,6 +148,7 @@ struct directory *directory_assemble(const struct directory_parts *parts)
         free(directory);
         return NULL;
     }
+    directory->seed = parts->store->seed;
     directory->store = parts->store;
     directory->prefixes = parts->prefixes;
     directory->node_ports = parts->node_ports;

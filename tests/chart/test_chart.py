@@ -122,6 +122,14 @@ def check_wrong_values(checks):
         checks.true(f"refused: {values}", status != 0 and words in errors, errors)
 
 
+def check_emptied_config(checks):
+    """`config:` of which every line is a comment is none, not a mistake."""
+    with chart.values_file({"config": None, "sidecar": {"enabled": True}}) as emptied, \
+            chart.values_file({"sidecar": {"enabled": True}}) as without:
+        checks.equal("an emptied config", chart.template("--values", emptied),
+                     chart.template("--values", without))
+
+
 def check_old_cluster(checks):
     """What an older API server does not know is refused before it is asked; the rest is not."""
     old = ("--kube-version", "1.28.9")
@@ -278,6 +286,7 @@ def main():
         check_variants(checks)
         check_example(checks)
         check_wrong_values(checks)
+        check_emptied_config(checks)
         check_old_cluster(checks)
         check_base(checks)
         check_sidecar(checks)

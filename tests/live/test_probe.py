@@ -46,6 +46,8 @@ def main():
         check_refused(checks, lab, "another port", "127.0.0.1:9991/readyz", "127.0.0.1", "9991")
         check_refused(checks, lab, "no name", "nowhere.invalid", "nowhere.invalid")
         check_refused(checks, lab, "no address", "too long", "a" * 400, status=2)
+        for port in ("http", "", "0", "65536", "80 "):
+            check_refused(checks, lab, f"port '{port}'", "is no port", "127.0.0.1", port, status=2)
         check_refused(checks, lab, "too much", "at most", "a", "1", "2", status=2)
         status, output, _ = probe(lab, "--help")
         checks.equal("help", (status, output.startswith("usage: vethscope probe")), (0, True))

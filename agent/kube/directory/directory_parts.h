@@ -26,6 +26,7 @@ struct directory_shard {
 };
 
 struct directory {
+    struct shard_seed seed; /* the store's */
     struct name_store *store;
     struct prefix_table *prefixes;
     struct port_table *node_ports;

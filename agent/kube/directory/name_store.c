@@ -1,6 +1,7 @@
 #include "agent/kube/directory/name_store.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 /*
  * Directories are read without a lock and refer to names by index, so a name must outlive every
@@ -17,6 +18,14 @@ struct name_epoch {
     atomic_bool left;
 };
 
+/* Without randomness only the protection against chosen collisions is lost. */
+static struct shard_seed new_seed(void)
+{
+    struct shard_seed seed = {{0x9e3779b97f4a7c15u, 0x85ebca6bc2b2ae35u}};
+    (void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
+    return seed;
+}
+
 struct name_store *name_store_new(void)
 {
     struct name_store *store = calloc(1, sizeof(*store));
@@ -24,6 +33,7 @@ struct name_store *name_store_new(void)
         return NULL;
     }
     atomic_init(&store->holders, 1);
+    store->seed = new_seed();
     table_init(&store->names, sizeof(struct name));
     table_init(&store->roles, sizeof(struct role));
     if (!texts_init(&store->texts)) {

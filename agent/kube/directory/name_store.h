@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/kube/directory.h"
+#include "agent/kube/directory/shard.h"
 #include "agent/kube/directory/table.h"
 #include "agent/kube/directory/texts.h"
 
@@ -49,6 +50,7 @@ struct name_epoch;
 
 struct name_store {
     atomic_uint holders;
+    struct shard_seed seed; /* of all shards whose names are here */
     struct texts texts;
     struct table names;
     struct table roles;

@@ -87,12 +87,12 @@ static bool plan_init(struct plan *plan, const struct shard_row *rows, size_t co
            plan->pilots != NULL;
 }
 
-static bool plan_make(struct plan *plan)
+static bool plan_make(struct plan *plan, const struct shard_seed *seed)
 {
     for (uint32_t i = 0; i < plan->count; i++) {
         const struct address *address = &plan->rows[i].address;
         if (i == 0 || !address_equal(address, &plan->rows[i - 1].address)) {
-            plan->hashes[plan->addresses] = rest_of(shard_hash(address));
+            plan->hashes[plan->addresses] = rest_of(shard_hash(address, seed));
             plan->firsts[plan->addresses++] = i;
         }
     }
@@ -157,11 +157,12 @@ static uint32_t put_address(struct shard *shard, const struct plan *plan, uint32
     return end;
 }
 
-struct shard *shard_new(const struct shard_row *rows, size_t count, bool ipv4)
+struct shard *shard_new(const struct shard_row *rows, size_t count, bool ipv4,
+                        const struct shard_seed *seed)
 {
     struct plan plan;
     struct shard *shard = NULL;
-    if (plan_init(&plan, rows, count) && plan_make(&plan)) {
+    if (plan_init(&plan, rows, count) && plan_make(&plan, seed)) {
         shard = allocate(&plan, ipv4);
     }
     if (shard != NULL) {

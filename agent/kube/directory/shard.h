@@ -33,13 +33,19 @@ struct shard_row {
     struct shard_place place;
 };
 
+/* Random: who writes services or slices chooses addresses, and must not know which collide. */
+struct shard_seed {
+    uint64_t words[2];
+};
+
 /* Its first half is what the inventory's sites are found by: those of a shard follow each other. */
-static inline uint64_t shard_hash(const struct address *address)
+static inline uint64_t shard_hash(const struct address *address, const struct shard_seed *seed)
 {
     uint64_t words[2];
     memcpy(words, address->bytes, sizeof(words));
-    uint64_t hash = (words[0] * 0x9e3779b97f4a7c15u) ^ words[1];
-    hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
+    __extension__ unsigned __int128 product = words[0] ^ seed->words[0];
+    product *= words[1] ^ seed->words[1];
+    uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
     hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
     return hash ^ hash >> 32;
 }
@@ -51,7 +57,8 @@ static inline uint32_t shard_of(uint64_t hash)
 
 /* The rows of an address follow each other, the one for port 0 first. Held once. NULL: out of
  * memory. */
-struct shard *shard_new(const struct shard_row *rows, size_t count, bool ipv4);
+struct shard *shard_new(const struct shard_row *rows, size_t count, bool ipv4,
+                        const struct shard_seed *seed);
 
 /* Any thread. The last release frees it; NULL is fine. */
 void shard_acquire(struct shard *shard);

@@ -149,7 +149,8 @@ static int renew_shard(struct inventory *inventory, enum directory_family family
     struct shard *made = NULL;
     bool enough = collect_rows(inventory, family, index) == 0;
     if (enough && inventory->row_count > 0) {
-        made = shard_new(inventory->rows, inventory->row_count, family == DIRECTORY_IPV4);
+        made = shard_new(inventory->rows, inventory->row_count, family == DIRECTORY_IPV4,
+                         &inventory->store->seed);
         enough = made != NULL;
     }
     if (!enough) {

@@ -53,7 +53,7 @@ static uint32_t find_site(const struct inventory *inventory, const struct addres
 
 static uint32_t get_site(struct inventory *inventory, const struct address *address)
 {
-    uint32_t hash = (uint32_t)(shard_hash(address) >> 32);
+    uint32_t hash = (uint32_t)(shard_hash(address, &inventory->store->seed) >> 32);
     uint32_t index = find_site(inventory, address, hash);
     if (index == 0) {
         index = table_add(&inventory->sites, hash);

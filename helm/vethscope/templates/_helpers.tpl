@@ -54,13 +54,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* Whether the agents ask the API server: then they need an account and its rights. */}}
 {{- define "vethscope.asksServer" -}}
-{{- $kubernetes := default dict .Values.config.kubernetes }}
+{{- $config := default dict .Values.config }}
+{{- $kubernetes := default dict $config.kubernetes }}
 {{- if ne (toString $kubernetes.enabled) "false" }}yes{{ end }}
 {{- end }}
 
 {{/* The program's file, of the configuration in the values: its port is said once, in `port`. */}}
 {{- define "vethscope.configFile" -}}
-{{- $config := deepCopy .config }}
+{{- $config := deepCopy (default dict .config) }}
 {{- $metrics := default dict $config.metrics }}
 {{- $_ := set $metrics "listen" (printf ":%d" (int .port)) }}
 {{- $_ := set $config "metrics" $metrics }}
@@ -75,7 +76,7 @@ starts. Keys that it takes in while it runs are to be left out here. */}}
 
 {{/* The sidecars' file: the sections of its own instead of the agents'. */}}
 {{- define "vethscope.sidecarConfigFile" -}}
-{{- $config := deepCopy .Values.config }}
+{{- $config := deepCopy (default dict .Values.config) }}
 {{- range $section, $keys := .Values.sidecar.config }}
 {{- $_ := set $config $section $keys }}
 {{- end }}

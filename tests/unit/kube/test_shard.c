@@ -1,4 +1,4 @@
-#include "agent/kube/directory/shard.h"
+#include "agent/kube/directory/name_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,16 +11,18 @@
 
 /* A shard may be of any addresses, whatever a directory puts into one. */
 
+static const struct shard_seed seed = {{0x243f6a8885a308d3u, 0x13198a2e03707344u}};
+
 static struct address ipv4(uint32_t number)
 {
     const uint8_t bytes[4] = {10, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
     return address_from_ipv4(bytes);
 }
 
-/* All have the same hash: what the first half does to it the second half takes back. */
+/* All have the same hash: who knows the seed can have what he multiplies be zero. */
 static struct address ipv6_alike(uint64_t number)
 {
-    const uint64_t words[2] = {number, number * 0x9e3779b97f4a7c15u ^ 0x1234};
+    const uint64_t words[2] = {seed.words[0], number};
     struct address address;
     memcpy(address.bytes, words, sizeof(words));
     return address;
@@ -38,7 +40,7 @@ static uint32_t role_at(const struct shard *shard, struct address address, uint1
     const struct endpoint endpoint = {address, port};
     const struct perfect_hash index = shard_index(shard);
     const struct shard_place *place =
-        shard_find(shard, &index, &endpoint, shard_hash(&endpoint.address));
+        shard_find(shard, &index, &endpoint, shard_hash(&endpoint.address, &seed));
     return place == NULL ? 0 : place->role;
 }
 
@@ -55,7 +57,7 @@ static void test_nobody_is_lost_and_nobody_found_who_is_not_there(void **state)
         for (uint32_t i = 0; i < count; i++) {
             rows[i] = row_of(ipv4(i * 7), i + 1, 0);
         }
-        struct shard *shard = shard_new(rows, count, true);
+        struct shard *shard = shard_new(rows, count, true, &seed);
         assert_non_null(shard);
         for (uint32_t i = 0; i < count * 7; i++) {
             assert_int_equal(role_at(shard, ipv4(i), 80), i % 7 == 0 ? i / 7 + 1 : 0);
@@ -75,7 +77,7 @@ static void test_ports_have_rows_of_their_own(void **state)
             rows[count++] = row_of(ipv4(i), 1000 + i * 10 + port, port);
         }
     }
-    struct shard *shard = shard_new(rows, count, true);
+    struct shard *shard = shard_new(rows, count, true, &seed);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(role_at(shard, rows[i].address, rows[i].place.port), rows[i].place.role);
         assert_int_equal(role_at(shard, rows[i].address, 9), rows[i].address.bytes[15] + 1);
@@ -88,17 +90,15 @@ static void test_addresses_with_the_same_hash_are_told_apart(void **state)
     (void)state;
     struct shard_row rows[300];
     size_t count = 0;
-    assert_true(shard_hash(&(struct address){.bytes = {0}}) != 0 ||
-                shard_hash(&(struct address){.bytes = {1}}) != 0);
     for (uint32_t i = 0; i < 100; i++) {
         struct address alike = ipv6_alike(i + 1);
         struct address first = ipv6_alike(1);
-        assert_true(shard_hash(&alike) == shard_hash(&first));
+        assert_true(shard_hash(&alike, &seed) == shard_hash(&first, &seed));
         rows[count++] = row_of(alike, 1 + i, 0);
         rows[count++] = row_of(alike, 1001 + i, 443);
         rows[count++] = row_of(ipv6(i), 2001 + i, 0);
     }
-    struct shard *shard = shard_new(rows, count, false);
+    struct shard *shard = shard_new(rows, count, false, &seed);
     for (uint32_t i = 0; i < 100; i++) {
         assert_int_equal(role_at(shard, ipv6_alike(i + 1), 80), 1 + i);
         assert_int_equal(role_at(shard, ipv6_alike(i + 1), 443), 1001 + i);
@@ -106,6 +106,23 @@ static void test_addresses_with_the_same_hash_are_told_apart(void **state)
         assert_int_equal(role_at(shard, ipv6_alike(i + 101), 443), 0);
     }
     shard_release(shard);
+}
+
+/* What one agent's addresses collide by is of no use with another. */
+static void test_collisions_cannot_be_chosen(void **state)
+{
+    (void)state;
+    struct name_store *stores[2] = {name_store_new(), name_store_new()};
+    assert_memory_not_equal(&stores[0]->seed, &stores[1]->seed, sizeof(struct shard_seed));
+    for (size_t i = 0; i < 2; i++) {
+        for (uint32_t at = 1; at < 1000; at++) {
+            struct address alike = ipv6_alike(at);
+            struct address next = ipv6_alike(at + 1);
+            assert_true(shard_hash(&alike, &stores[i]->seed) !=
+                        shard_hash(&next, &stores[i]->seed));
+        }
+        name_store_release(stores[i]);
+    }
 }
 
 /* A tag is a byte: of IPv6 addresses whose ends are alike too, the whole is compared. */
@@ -116,7 +133,7 @@ static void test_ipv6_is_compared_as_a_whole(void **state)
     for (uint32_t i = 0; i < 50; i++) {
         rows[i] = row_of(ipv6(i), i + 1, 0);
     }
-    struct shard *shard = shard_new(rows, 50, false);
+    struct shard *shard = shard_new(rows, 50, false, &seed);
     for (uint32_t i = 50; i < 100000; i++) {
         assert_int_equal(role_at(shard, ipv6(i), 1), 0);
     }
@@ -132,7 +149,7 @@ static void test_every_place_is_visited_once(void **state)
         struct address address = i < 200 ? ipv6(i / 2) : ipv6_alike(i);
         rows[i] = row_of(address, i + 1, i < 200 && i % 2 == 1 ? 80 : 0);
     }
-    struct shard *shard = shard_new(rows, 400, false);
+    struct shard *shard = shard_new(rows, 400, false, &seed);
     uint32_t at = 0;
     uint32_t count = 0;
     const struct shard_place *place = NULL;
@@ -151,6 +168,7 @@ int main(void)
         cmocka_unit_test(test_nobody_is_lost_and_nobody_found_who_is_not_there),
         cmocka_unit_test(test_ports_have_rows_of_their_own),
         cmocka_unit_test(test_addresses_with_the_same_hash_are_told_apart),
+        cmocka_unit_test(test_collisions_cannot_be_chosen),
         cmocka_unit_test(test_ipv6_is_compared_as_a_whole),
         cmocka_unit_test(test_every_place_is_visited_once),
     };
