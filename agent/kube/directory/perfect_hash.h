@@ -61,9 +61,10 @@ static inline uint32_t perfect_hash_place(const struct perfect_hash *perfect, ui
     return perfect_hash_scale(mixed, perfect->places);
 }
 
+/* Not of the lowest bits, which a user whose hashes begin alike has turned there. */
 static inline uint8_t perfect_hash_tag(uint64_t hash)
 {
-    return (uint8_t)hash | 1;
+    return (uint8_t)(hash >> 16) | 1;
 }
 
 /* The only place where it can be, if it is there; PERFECT_HASH_ABSENT: it is not in the set;

@@ -140,6 +140,31 @@ static void test_ipv6_is_compared_as_a_whole(void **state)
     shard_release(shard);
 }
 
+/* Addresses of a directory's shard have hashes that begin alike: their tags differ all the same. */
+static void test_tags_tell_the_addresses_of_one_shard_apart(void **state)
+{
+    (void)state;
+    struct shard_row rows[300];
+    bool seen[UINT8_MAX + 1] = {false};
+    uint32_t count = 0;
+    for (uint32_t number = 0; count < 300; number++) {
+        struct address address = ipv4(number);
+        if (shard_of(shard_hash(&address, &seed)) == 5) {
+            rows[count++] = row_of(address, 1, 0);
+        }
+    }
+    struct shard *shard = shard_new(rows, count, true, &seed);
+    const struct perfect_hash index = shard_index(shard);
+    uint32_t tags = 0;
+    for (uint32_t place = 0; place < index.places; place++) {
+        uint8_t tag = index.pilots[index.groups + place];
+        tags += !seen[tag] && tag != 0;
+        seen[tag] = true;
+    }
+    assert_in_range(tags, 100, 128);
+    shard_release(shard);
+}
+
 static void test_every_place_is_visited_once(void **state)
 {
     (void)state;
@@ -170,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_addresses_with_the_same_hash_are_told_apart),
         cmocka_unit_test(test_collisions_cannot_be_chosen),
         cmocka_unit_test(test_ipv6_is_compared_as_a_whole),
+        cmocka_unit_test(test_tags_tell_the_addresses_of_one_shard_apart),
         cmocka_unit_test(test_every_place_is_visited_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
