@@ -1,9 +1,5 @@
 #include "agent/tcp/stream.h"
 
-/* An offset further away than this is of another connection or forged: TCP's window may reach
- * 1 GiB, but no more than this is ever in flight on a pod's link. */
-#define NEAR_DISTANCE (UINT64_C(64) << 20)
-
 static uint64_t middle_of(const struct stream *stream)
 {
     return stream->synced ? stream->next : STREAM_ORIGIN;
@@ -33,7 +29,7 @@ uint64_t stream_offset_of(const struct stream *stream, const struct segment *seg
 bool stream_is_near(const struct stream *stream, uint64_t offset)
 {
     uint64_t middle = middle_of(stream);
-    return offset < middle + NEAR_DISTANCE && offset + NEAR_DISTANCE > middle;
+    return offset < middle + STREAM_NEAR && offset + STREAM_NEAR > middle;
 }
 
 void stream_sync(struct stream *stream, uint64_t start)

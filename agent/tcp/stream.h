@@ -11,6 +11,9 @@
  */
 #define STREAM_ORIGIN (UINT64_C(1) << 32)
 #define STREAM_NO_END UINT64_MAX
+/* An offset further away than this is of another connection or forged: TCP's window may reach
+ * 1 GiB, but no more than this is ever in flight on a pod's link. */
+#define STREAM_NEAR (UINT64_C(64) << 20)
 
 struct stream {
     uint64_t start;   /* where the delivery began */

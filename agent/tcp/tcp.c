@@ -289,8 +289,8 @@ static void receive(struct tcp *tcp, struct flow *flow, unsigned side,
 }
 
 /* Whether the segment is what nearly all are: the next of its side, in the middle of a connection
- * of which nothing is missing, acknowledging nothing that is not there. Everything else goes the
- * long way, which would do the same for such a one. */
+ * of which nothing is missing, acknowledging nothing that is not there, and not too long ago.
+ * Everything else goes the long way, which would do the same for such a one. */
 static bool is_next(const struct flow *flow, unsigned side, const struct segment *segment)
 {
     const struct stream *own = &flow->streams[side];
@@ -305,7 +305,7 @@ static bool is_next(const struct flow *flow, unsigned side, const struct segment
         return false;
     }
     uint32_t unreceived = stream_next_sequence(peer) - segment->acknowledgment;
-    return unreceived <= peer->next - peer->start && unreceived <= INT32_MAX;
+    return unreceived <= peer->next - peer->start && unreceived < STREAM_NEAR;
 }
 
 static void receive_next(struct tcp *tcp, struct flow *flow, unsigned side,

@@ -345,6 +345,26 @@ static void test_acknowledgment_of_what_cannot_have_been_sent(void **state)
     assert_trace(&net, "C:GET S:200");
 }
 
+/* Nobody acknowledges so late, though the segment is the next of its side. */
+static void test_acknowledgment_of_long_ago(void **state)
+{
+    (void)state;
+    const uint32_t piece = 32u << 20;
+    say(&talk, CLIENT, 1, 1, "GET");
+    for (uint32_t i = 0; i < 3; i++) {
+        talk_cut(&talk, SERVER, 1 + i * piece, 4, TCP_ACK, cut("", 0, piece));
+    }
+    acknowledge(&talk, CLIENT, 4, 1 + 3 * piece);
+    assert_trace(&net, "C:GET S~33554432 S~33554432 S~33554432");
+    say(&talk, CLIENT, 4, 1 + piece, "forged");
+    assert_trace(&net, "");
+    assert_int_equal(tcp_counters(net.tcp).out_of_window, 1);
+    say(&talk, CLIENT, 4, 2 + piece, "late");
+    assert_trace(&net, "C:late");
+    say(&talk, CLIENT, 8, 1 + 3 * piece, "GET");
+    assert_trace(&net, "C:GET");
+}
+
 static void test_segments_that_acknowledge_each_other(void **state)
 {
     (void)state;
@@ -414,6 +434,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fin_captured_after_its_gap, begin, end),
         cmocka_unit_test_setup_teardown(test_acknowledgment_of_what_cannot_have_been_sent, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(test_acknowledgment_of_long_ago, begin, end),
         cmocka_unit_test_setup_teardown(test_segments_that_acknowledge_each_other, begin, end),
         cmocka_unit_test_setup_teardown(test_forged_knots_come_apart, begin, end),
         cmocka_unit_test_setup_teardown(test_stream_continues_far_away, begin, end),
