@@ -2,6 +2,7 @@
 
 #include "agent/capture/bpf_text.h"
 #include "agent/capture/plain_filter.h"
+#include "agent/capture/plain_table.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -38,7 +39,8 @@
 
 struct kernel_filter {
     struct bpf_program expression;
-    uint32_t whole; /* what the expression returns for a packet that it accepts */
+    uint32_t whole;    /* what the expression returns for a packet that it accepts */
+    size_t plain_most; /* plain flows for which the kernel had room */
     unsigned length;
     struct sock_filter program[BPF_MAXINSNS];
 };
@@ -158,22 +160,43 @@ static int attach(int socket, const struct sock_fprog *program)
                                                                                            : 0;
 }
 
+static int try_attach(struct kernel_filter *filter, int socket,
+                      const struct kernel_filter_interfaces *interfaces)
+{
+    struct sock_fprog program = kernel_filter_build(filter, interfaces);
+    return attach(socket, &program);
+}
+
+/* The kernel's allowance is for the old and the new program together, and small before Linux 6.7:
+ * half as many plain flows, after a program without any has made room. So many is the most from
+ * then on, as each try costs a translation. */
+static int attach_fewer(struct kernel_filter *filter, int socket,
+                        const struct kernel_filter_interfaces *interfaces)
+{
+    struct kernel_filter_interfaces less = *interfaces;
+    filter->plain_most = interfaces->plain_count / 2;
+    less.plain_count = 0;
+    int status = try_attach(filter, socket, &less);
+    less.plain_count = filter->plain_most;
+    return status == 0 && less.plain_count > 0 ? try_attach(filter, socket, &less) : status;
+}
+
 int kernel_filter_attach(struct kernel_filter *filter, int socket,
                          const struct kernel_filter_interfaces *interfaces)
 {
-    struct sock_fprog program = kernel_filter_build(filter, interfaces);
-    int status = attach(socket, &program);
     struct kernel_filter_interfaces less = *interfaces;
-    if (status == -ENOMEM && less.plain_count > 0) { /* their packets as the others' */
-        less.plain_count = 0;
-        program = kernel_filter_build(filter, &less);
-        status = attach(socket, &program);
+    if (less.plain_count > filter->plain_most) {
+        less.plain_count = filter->plain_most;
+    }
+    int status = try_attach(filter, socket, &less);
+    while (status == -ENOMEM && less.plain_count > 0) {
+        status = attach_fewer(filter, socket, &less);
+        less.plain_count = filter->plain_most;
     }
     if (status == -ENOMEM && less.excluded_count > 0) {
         /* The kernel's allowance is smaller still: user space does it all. */
         less.excluded_count = 0;
-        program = kernel_filter_build(filter, &less);
-        status = attach(socket, &program);
+        status = try_attach(filter, socket, &less);
     }
     return status;
 }
@@ -200,6 +223,7 @@ struct kernel_filter *kernel_filter_new(const char *expression, uint32_t snap_le
     } else {
         pcap_close(handle);
         filter->whole = snap_length;
+        filter->plain_most = PLAIN_TABLE_MAX;
         return filter;
     }
     if (handle != NULL) {
